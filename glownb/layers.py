@@ -113,16 +113,19 @@ class InvertibleConv1x1(nn.Module):
         W_inv = torch.linalg.inv(self.matrix().double()).to(z.dtype)
         return F.conv2d(z, W_inv.T[:, :, None, None])
 
-# %% ../nbs/01_layers.ipynb #cc8b2404
+# %% ../nbs/01_layers.ipynb #4f267082
 class Permutation(nn.Module):
     "Reorder the channels: `z[:, c] = x[:, order[c]]`; the volume stays as it is."
     def __init__(self,
         order: Tensor, # (C,), a permutation of 0 … C-1
     ):
         super().__init__()
-        if order.sort().values.tolist() != list(range(len(order))):
-            raise InputError(f'the order of a permutation holds each of 0 … {len(order) - 1} once, got {order.tolist()}')
         self.register_buffer('order', order.long())
+
+    def check(self) -> None:
+        "Raise InputError unless the order is one, as it may not be in a file from elsewhere."
+        if self.order.sort().values.tolist() != list(range(len(self.order))):
+            raise InputError(f'the order of a permutation holds each of 0 … {len(self.order) - 1} once, got {self.order.tolist()}')
 
     def forward(self,
         x: Tensor, # (B, C, H, W)
