@@ -168,7 +168,7 @@ def inverse(self: Glow,
         x = F.pixel_shuffle(x, 2)
     return x
 
-# %% ../nbs/03_glow.ipynb #f0758e0b
+# %% ../nbs/03_glow.ipynb #1f166a28
 @patch
 def centre(self: Glow,
     x: Tensor, # (B, 3, H, W) in [0, 1]
@@ -181,7 +181,7 @@ def centre(self: Glow,
         raise InputError(f'noise must be {tuple(x.shape)} in [0, {2 * half:g}), got {tuple(noise.shape)} in [{noise.min():g}, {noise.max():g}]')
     noise = half if noise is None else noise
     if self.config.quantize: return ((x * 255).round() / (256 // n)).floor() / n - 0.5 + noise
-    return x - 0.5 + (noise - half)
+    return (x * 255 + 0.5) / 256 - 0.5 + (noise - half)
 
 # %% ../nbs/03_glow.ipynb #40bf8b5e
 @patch
@@ -197,7 +197,7 @@ def check_images(self: Glow,
     if not (low >= -1e-4 and high <= 1 + 1e-4): # also true for NaN
         raise InputError(f'image values lie in [0, 1], got values from {low:g} to {high:g}; divide bytes by 255')
 
-# %% ../nbs/03_glow.ipynb #53634801
+# %% ../nbs/03_glow.ipynb #e5881d2c
 @patch
 def uncentre(self: Glow,
     x: Tensor, # (B, 3, H, W), around 0
@@ -206,8 +206,7 @@ def uncentre(self: Glow,
     "Photos from what the flow sees."
     x = x + 0.5
     if not quantize: return x.clamp(0, 1)
-    if not self.config.quantize: return (x * 255).round().clamp(0, 255) / 255
-    n = self.config.n_bins
+    n = self.config.n_bins if self.config.quantize else 256
     return ((x * n).floor() * (256 // n)).clamp(0, 255) / 255
 
 # %% ../nbs/03_glow.ipynb #58337d3e
