@@ -97,16 +97,17 @@ def shipped_data(
         if (root/name).exists(): return root/name
     raise InputError(f'the shipped file data/{name} is missing from this installation of glownb; install it again')
 
-# %% ../nbs/00_core.ipynb #dc4d8da6
+# %% ../nbs/00_core.ipynb #ed0e2489
 def progress(
     items: Iterable, # what to go through
     what: str, # says what is being done, such as 'align photos'
     *,
     total: int | None = None, # number of items, where `items` has no length
+    initial: int = 0, # items that an earlier run has done
     after: float = 1.0, # seconds before anything is shown
-) -> Iterator: # the items
+) -> Iterable: # the items, once; a tqdm bar, whose `set_postfix` adds figures and whose `disable` says that nothing is shown
     "Go through `items` and show how far it is, on standard error, once it takes longer than `after` seconds."
     from tqdm.auto import tqdm
     from tqdm.notebook import tqdm as notebook_tqdm
     disable = False if issubclass(tqdm, notebook_tqdm) else None # None: off unless standard error is a terminal
-    return iter(tqdm(items, desc=what, total=total, delay=after, leave=False, dynamic_ncols=True, disable=disable))
+    return tqdm(items, desc=what, total=total, initial=initial, delay=after, leave=False, dynamic_ncols=True, disable=disable)
