@@ -189,7 +189,7 @@ def read_known_eyes(
 class NoFaceError(InputError):
     "A photo shows no face that can be aligned."
 
-# %% ../nbs/06_align.ipynb #fbb4c2aa
+# %% ../nbs/06_align.ipynb #3c5fe7aa
 def align_photo(
     path: str | Path, # any photo
     size: int, # side in pixels
@@ -200,7 +200,7 @@ def align_photo(
     image = read_image(path)
     found = (finder or EyeFinder())(path, image)
     if len(found) == 0:
-        raise NoFaceError(f'{path}: no face found; expected one that looks at the camera and fills a tenth of the photo, so choose another photo or crop this one')
+        raise NoFaceError(f'{path}: no face found; expected one that looks at the camera, so choose another photo or crop this one closer to the face')
     if len(found) > 1: warnings.warn(f'{path}: {len(found)} faces found, the largest is taken', stacklevel=2)
     return align(image, found[0], size)
 
@@ -211,7 +211,7 @@ class AlignedPhotos(NamedTuple):
     paths: list[Path] # of the faces, in their order
     skipped: list[Path] # photos without a face
 
-# %% ../nbs/06_align.ipynb #0b3180ef
+# %% ../nbs/06_align.ipynb #5eb76446
 def align_person(
     spec: str | Path | Sequence[str | Path], # a folder, a pattern, a file, or a list of these
     size: int, # side in pixels
@@ -220,8 +220,8 @@ def align_person(
     finder: EyeFinder | None = None, # shared among people; a new one by default
 ) -> AlignedPhotos: # at least one face
     "All faces of a person; warns of photos without a face, raises NoFaceError where no face remains and InputError where a file cannot be read."
-    paths = person_photos(spec)
-    finder = finder or EyeFinder()
+    paths, finder = person_photos(spec), finder or EyeFinder()
+    who = spec if isinstance(spec, (str, Path)) else ', '.join(map(str, spec))
     faces, skipped = {}, []
     try:
         for path in progress(paths, 'align photos'):
@@ -230,8 +230,8 @@ def align_person(
                 if len(paths) == 1: raise
                 skipped.append(path)
     finally: finder.save()
-    if not faces: raise NoFaceError(f'{spec}: none of the {len(paths)} photos shows a face; expected photos of one person who looks at the camera')
+    if not faces: raise NoFaceError(f'{who}: none of the {len(paths)} photos shows a face; expected photos of one person who looks at the camera')
     if skipped:
         names = ', '.join(path.name for path in skipped[:10]) + (', …' if len(skipped) > 10 else '')
-        warnings.warn(f'{spec}: {len(skipped)} of {len(paths)} photos show no face and are left out: {names}', stacklevel=2)
+        warnings.warn(f'{who}: {len(skipped)} of {len(paths)} photos show no face and are left out: {names}', stacklevel=2)
     return AlignedPhotos(torch.stack(list(faces.values())), list(faces), skipped)

@@ -6,9 +6,9 @@
 __all__ = ['READ_FORMATS', 'READ_SUFFIXES', 'MAX_PIXELS', 'MIN_SIDE', 'SOURCE_TYPES', 'NAMESPACES', 'SOURCE_TYPE_BASE',
            'MAX_INPUTS', 'KINDS', 'WRITE_OPTIONS', 'from_uint8', 'to_uint8', 'strict_decoding', 'check_file',
            'open_photo', 'to_srgb', 'deep_grey', 'eight_bits', 'deep_png', 'on_white', 'planes_of', 'read_image',
-           'Provenance', 'xmp_text', 'xmp_array', 'xmp_packet', 'embed_png', 'embed_jpeg', 'embed_webp', 'embed_svg',
-           'embed_xmp', 'stamp', 'xmp_values', 'read_provenance', 'crop_provenance', 'write_image', 'each_once',
-           'person_photos', 'resize_square', 'load_images']
+           'Provenance', 'xmp_text', 'xmp_array', 'xmp_packet', 'embed_png', 'embed_jpeg', 'embed_webp', 'embed_gif',
+           'embed_svg', 'embed_xmp', 'stamp', 'xmp_values', 'read_provenance', 'crop_provenance', 'write_image',
+           'each_once', 'person_photos', 'resize_square', 'load_images']
 
 # %% ../nbs/05_images.ipynb #d8aea918
 import glob
@@ -84,7 +84,7 @@ def check_file(
         if path.stat().st_size == 0: raise InputError(f'{path} is empty (0 bytes); expected an image, so copy or download it again')
     except OSError as e: raise os_error(e, path, 'read') from None
 
-# %% ../nbs/05_images.ipynb #e15b546c
+# %% ../nbs/05_images.ipynb #d4e20d12
 @contextmanager
 def open_photo(
     path: Path, # the file; its content decides, not its suffix
@@ -106,9 +106,9 @@ def open_photo(
         raise InputError(f'{path} is not a readable image; expected JPEG, PNG, WebP, BMP or TIFF, so convert it or choose another file') from None
     except Exception as e:
         if isinstance(e, OSError) and e.errno: raise os_error(e, path, 'read') from None
-        raise InputError(f'{path} is damaged or cut short ({e}); copy or download it again') from None
+        raise InputError(f'{path} cannot be decoded ({e}); expected a whole image of 8 or 16 bits, so copy it again or convert it') from None
 
-# %% ../nbs/05_images.ipynb #8fc8e1b5
+# %% ../nbs/05_images.ipynb #6f89a989
 def to_srgb(
     image: Image.Image, # in any mode, with or without a profile
 ) -> Image.Image: # the same in sRGB; 8 bits where it had to be converted
@@ -116,16 +116,14 @@ def to_srgb(
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info['icc_profile']))
         if (profile.profile.profile_description or '').startswith('sRGB'): return image
-        image = eight_bits(image)
-        alpha = image.getchannel('A') if 'A' in image.getbands() else None
-        mode = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK'}[profile.profile.xcolor_space.strip()]
-        if image.mode.removesuffix('A') != mode: return image
-        image = ImageCms.profileToProfile(image.convert(mode), profile, ImageCms.createProfile('sRGB'), outputMode='RGB')
-        if alpha is not None: image.putalpha(alpha)
-    except (KeyError, OSError, ImageCms.PyCMSError): pass # no profile, or none that can be used
-    return image
+        mode, plain = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK'}[profile.profile.xcolor_space.strip()], eight_bits(image)
+        if plain.mode.removesuffix('A') != mode: return image
+        converted = ImageCms.profileToProfile(plain.convert(mode), profile, ImageCms.createProfile('sRGB'), outputMode='RGB')
+        if plain.mode != mode: converted.putalpha(plain.getchannel('A'))
+        return converted
+    except (KeyError, OSError, ImageCms.PyCMSError): return image # no profile, or none that can be used
 
-# %% ../nbs/05_images.ipynb #9ad00ac6
+# %% ../nbs/05_images.ipynb #f7b0df96
 def deep_grey(
     image: Image.Image, # of mode I;16…, I or F
 ) -> np.ndarray: # (H, W), float32 in [0, 1]
@@ -136,7 +134,7 @@ def deep_grey(
     elif image.mode == 'I' and image.format == 'PNG': values = np.asarray(image).astype(np.float32) / 65535
     else: values = np.asarray(image).astype(np.float32)
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-        raise ValueError('its 32-bit pixels have no agreed range; save it with 8 or 16 bits')
+        raise ValueError('its 32-bit pixels have no agreed range')
     return 1 - values if tags.get(262) == 0 else values # PhotometricInterpretation: 0 is white
 
 # %% ../nbs/05_images.ipynb #488a3b93
@@ -149,17 +147,17 @@ def eight_bits(
     if image.has_transparency_data: return image.convert('RGBA')
     return image.convert('L' if image.mode == '1' else 'RGB')
 
-# %% ../nbs/05_images.ipynb #ca856aea
+# %% ../nbs/05_images.ipynb #7ddd5356
 def deep_png(
-    image: Image.Image, # opened, not decoded
+    path: Path, # the file
+    image: Image.Image, # the same file, opened
 ) -> Tensor | None: # (2 to 4, H, W), float32 in [0, 1], upright
     "All bits of a 16-bit PNG that has colour or alpha; None for any other picture."
-    image.fp.seek(0)
-    head = image.fp.read(26) # signature and IHDR: bit depth at 24, colour type at 25
-    image.fp.seek(0)
-    if image.format != 'PNG' or head[24] != 16 or head[25] == 0 or {'icc_profile', 'transparency'} & image.info.keys(): return None
+    if image.format != 'PNG' or {'icc_profile', 'transparency'} & image.info.keys(): return None
+    with open(path, 'rb') as file: head = file.read(26) # signature and IHDR: bit depth at 24, colour type at 25
+    if head[24] != 16 or head[25] == 0: return None
     from torchvision.io import ImageReadMode, decode_image
-    levels = decode_image(torch.frombuffer(bytearray(image.fp.read()), dtype=torch.uint8), ImageReadMode.UNCHANGED, apply_exif_orientation=True)
+    levels = decode_image(str(path), ImageReadMode.UNCHANGED, apply_exif_orientation=True)
     return levels.to(torch.float32) / torch.iinfo(levels.dtype).max
 
 # %% ../nbs/05_images.ipynb #475cf6a9
@@ -187,14 +185,14 @@ def planes_of(
     levels = levels[None] if levels.ndim == 2 else np.ascontiguousarray(levels.transpose(2, 0, 1))
     return from_uint8(torch.from_numpy(levels))
 
-# %% ../nbs/05_images.ipynb #f9cd706d
+# %% ../nbs/05_images.ipynb #600a2467
 def read_image(
     path: str | Path, # JPEG, PNG, WebP, BMP or TIFF, whatever its suffix
 ) -> Tensor: # (3, H, W), float32 in [0, 1], RGB in sRGB, upright
     "Read a photo; raises InputError with a one-line reason where it cannot be read whole."
     path = Path(path)
     with open_photo(path) as image:
-        planes = deep_png(image)
+        planes = deep_png(path, image)
         if planes is None:
             ImageOps.exif_transpose(image, in_place=True)
             planes = planes_of(to_srgb(image))
@@ -328,6 +326,17 @@ def embed_webp(
     body = b'WEBP' + b''.join(name + struct.pack('<I', len(c)) + c + bytes(len(c) % 2) for name, c in chunks)
     return b'RIFF' + struct.pack('<I', len(body)) + body
 
+# %% ../nbs/05_images.ipynb #e27e7e32
+def embed_gif(
+    data: bytes, # a whole GIF file
+    packet: bytes, # XMP
+) -> bytes: # the same file with the packet
+    "Put an XMP packet into a GIF, animated or not."
+    start, ramp = b'!\xff\x0bXMP DataXMP', b'\x01' + bytes(range(255, -1, -1)) + b'\0'
+    if start in data: data = data[:data.index(start)] + data[data.index(ramp, data.index(start)) + len(ramp):]
+    palette = 3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0 # bytes of the common palette
+    return b'GIF89a' + data[6:13 + palette] + start + packet + ramp + data[13 + palette:]
+
 # %% ../nbs/05_images.ipynb #f5b830f3
 def embed_svg(
     data: bytes, # a whole SVG file, in UTF-8 or another encoding that extends ASCII
@@ -340,21 +349,22 @@ def embed_svg(
     element = re.search(rb'<x:xmpmeta.*</x:xmpmeta>', packet, re.DOTALL)[0]
     return data[:root.end()] + b'\n<metadata id="glownb-xmp">' + element + b'</metadata>' + data[root.end():]
 
-# %% ../nbs/05_images.ipynb #b87f2702
+# %% ../nbs/05_images.ipynb #1dfcb972
 def embed_xmp(
-    data: bytes, # a whole PNG, JPEG, WebP or SVG file
+    data: bytes, # a whole PNG, JPEG, WebP, GIF or SVG file
     packet: bytes, # XMP
 ) -> bytes: # the same file with the packet
     "Put an XMP packet into a file, whatever it was before; raises ValueError for a format that is not known."
     if data.startswith(b'\x89PNG\r\n\x1a\n'): return embed_png(data, packet)
     if data.startswith(b'\xff\xd8\xff'): return embed_jpeg(data, packet)
     if data.startswith(b'RIFF') and data[8:12] == b'WEBP': return embed_webp(data, packet)
+    if data.startswith((b'GIF87a', b'GIF89a')): return embed_gif(data, packet)
     if b'<svg' in data[:4096]: return embed_svg(data, packet)
-    raise ValueError('expected a PNG, JPEG, WebP or SVG file')
+    raise ValueError('expected a PNG, JPEG, WebP, GIF or SVG file')
 
-# %% ../nbs/05_images.ipynb #b463850f
+# %% ../nbs/05_images.ipynb #66d66455
 def stamp(
-    path: str | Path, # a PNG, JPEG, WebP or SVG file; it is replaced as a whole
+    path: str | Path, # a PNG, JPEG, WebP, GIF or SVG file; it is replaced as a whole
     provenance: Provenance, # what it is
 ) -> Path:
     "Write into a picture file what it is, without touching its pixels; raises InputError where that cannot be done."
@@ -363,7 +373,7 @@ def stamp(
     try: data = path.read_bytes()
     except OSError as e: raise os_error(e, path, 'read') from None
     try: stamped = embed_xmp(data, xmp_packet(provenance))
-    except (ValueError, IndexError, struct.error) as e: raise InputError(f'cannot write into {path} what it is: {e}') from None
+    except (ValueError, IndexError, OSError, struct.error) as e: raise InputError(f'cannot write into {path} what it is: {e}') from None
     with write_beside(path) as temporary: temporary.write_bytes(stamped)
     return path
 
@@ -388,7 +398,7 @@ def xmp_values(
         if element.tag == tag: return [e.text or '' for e in element.iter(f'{{{NAMESPACES["rdf"]}}}li')] or [element.text or '']
     return []
 
-# %% ../nbs/05_images.ipynb #8174ef7e
+# %% ../nbs/05_images.ipynb #400c8069
 def read_provenance(
     path: str | Path, # any picture file
 ) -> Provenance | None: # None where the file does not say, or not in terms that we know
@@ -398,14 +408,16 @@ def read_provenance(
     try: found = re.search(rb'<x:xmpmeta\b.*?</x:xmpmeta>', path.read_bytes(), re.DOTALL)
     except OSError as e: raise os_error(e, path, 'read') from None
     if found is None or b'<!' in found[0]: return None # a packet declares no entities; one that does means harm
-    try: root = ElementTree.fromstring(found[0])
-    except ElementTree.ParseError: return None
+    try:
+        root = ElementTree.fromstring(found[0])
+        alpha = tuple(float(a) for a in xmp_values(root, 'glownb:Alpha'))
+    except (ElementTree.ParseError, ValueError): return None
     def first(name): return next(iter(xmp_values(root, name)), '').strip()
     kind = KINDS.get(first('Iptc4xmpExt:DigitalSourceType').rsplit('/', 1)[-1])
     if kind is None: return None
-    model = '' if kind == 'photo' else first('glownb:Model') or first('Iptc4xmpExt:AISystemUsed')
-    alpha = [] if kind == 'photo' else [float(a) for a in xmp_values(root, 'glownb:Alpha')]
-    return Provenance(kind, first('dc:description'), model, tuple(alpha), tuple(xmp_values(root, 'glownb:Inputs')), first('xmp:CreatorTool'))
+    model = first('glownb:Model') or first('Iptc4xmpExt:AISystemUsed')
+    made_by = {} if kind == 'photo' else dict(model=model, alpha=alpha)
+    return Provenance(kind, first('dc:description'), inputs=tuple(xmp_values(root, 'glownb:Inputs')), software=first('xmp:CreatorTool'), **made_by)
 
 # %% ../nbs/05_images.ipynb #bff37e11
 def crop_provenance(
