@@ -139,22 +139,22 @@ class Permutation(nn.Module):
         "Latent to data."
         return z[:, self.order.argsort()]
 
-# %% ../nbs/01_layers.ipynb #d536e12d
+# %% ../nbs/01_layers.ipynb #de75fd3b
 def pad_edge(
     x: Tensor, # (B, C, H, W)
 ) -> Tensor: # (B, C+1, H+2, W+2)
     "Pad with zeros by one pixel and append a channel that is 1 on the padding and 0 inside."
     edge = F.pad(x.new_zeros(1, 1, *x.shape[2:]), (1, 1, 1, 1), value=1.0)
-    return torch.cat([F.pad(x, (1, 1, 1, 1)), edge.expand(len(x), -1, -1, -1)], dim=1)
+    return F.pad(x, (1, 1, 1, 1, 0, 1)) + F.pad(edge, (0, 0, 0, 0, x.shape[1], 0)) # keeps channels_last, which cat would not
 
-# %% ../nbs/01_layers.ipynb #846e9385
+# %% ../nbs/01_layers.ipynb #f8d352ab
 def border_map(
     x: Tensor, # (B, C, H, W), only its size, dtype and device count
     edge: Tensor, # (O, 1, 3, 3), the edge channel's part of a kernel
     bias: Tensor, # (O,)
 ) -> Tensor: # (1, O, H, W)
     "What the edge channel and the bias add to a 3×3 convolution of any input of the size of `x`."
-    return F.conv2d(pad_edge(x[:1, :0]), edge, bias)
+    return F.conv2d(pad_edge(x.new_empty(1, 0, *x.shape[2:])), edge, bias) # not a slice of x, whose gradient would be as wide as x
 
 # %% ../nbs/01_layers.ipynb #dc71fded
 def edge_conv(
