@@ -4,15 +4,18 @@
 
 # %% auto #0
 __all__ = ['images_at_once', 'encode_photos', 'decode_latents', 'mean_latent', 'expression_vector', 'transfer',
-           'manipulation_vector', 'manipulate', 'parse_alphas']
+           'manipulation_vector', 'manipulate', 'parse_alphas', 'Album', 'open_album', 'transfer_photos']
 
-# %% ../nbs/08_transfer.ipynb #6c54af84
+# %% ../nbs/08_transfer.ipynb #5a1d59e8
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from .align import EyeFinder, align_person
 from .core import InputError, progress
 from .glow import Glow
 from .latents import Latents
@@ -121,3 +124,51 @@ def parse_alphas(
     except (TypeError, ValueError, OverflowError, ZeroDivisionError): raise InputError(f'{text!r} names no alpha; {says}') from None
     if not values or not all(-1 <= v <= 2 + 1e-9 for v in values): raise InputError(f'{text!r} names no alpha within [-1, 2]; {says}')
     return torch.tensor([round(v, 9) for v in values])
+
+# %% ../nbs/08_transfer.ipynb #cff046cf
+@dataclass(frozen=True, eq=False)
+class Album:
+    "The aligned photos of one person, and their latents."
+    name: str # as given: a folder, a pattern, a file
+    paths: list[Path] # of the photos that show a face
+    photos: Tensor # (B, 3, S, S) in [0, 1], aligned
+    latents: Latents # of the photos
+
+    @property
+    def mean(self) -> Latents: # of one image
+        "The latent of the person's mean face."
+        return mean_latent(self.latents)
+
+# %% ../nbs/08_transfer.ipynb #dc4924a5
+def open_album(
+    glow: Glow,
+    spec: str | Path | Sequence[str | Path], # a folder, a pattern, a file, or a list of these
+    *,
+    image_size: int | None = None, # side in pixels; needed only where `glow` has no size of its own
+    aligned: bool = False, # take the photos as they are, only resized?
+    finder: EyeFinder | None = None, # remembers eyes between albums and runs
+    memory: float = 1e9, # bytes that may be used beyond the weights
+) -> Album: # raises InputError where there is no photo, no face, or no size
+    "Read, align and encode the photos of a person, with progress."
+    size = image_size or glow.config.image_size
+    if size is None: raise InputError('these weights take images of any size; say which, such as image_size=256')
+    found = align_person(spec, size, aligned=aligned, finder=finder)
+    name = str(spec) if isinstance(spec, (str, Path)) else ', '.join(map(str, spec))
+    return Album(name, found.paths, found.faces, encode_photos(glow, found.faces, memory=memory))
+
+# %% ../nbs/08_transfer.ipynb #98e479a4
+def transfer_photos(
+    glow: Glow,
+    source: Album, # the person whose expression it is
+    expression: Album, # of one photo of the source
+    target: Album, # the person who gets it
+    alphas: Tensor, # (n,)
+    *,
+    level_alpha: Tensor | None = None, # (n, n_levels), multiplies `alphas`
+    quantize: bool = True, # as in `Glow.decode`
+    memory: float = 1e9, # bytes that may be used beyond the weights
+) -> Tensor: # (n, 3, S, S) in [0, 1]
+    "The target with the source's expression, at each intensity; raises InputError where `expression` is not one photo."
+    if len(expression.latents) != 1: raise InputError(f'an expression is one photo, but {expression.name} names {len(expression.latents)}; choose one of them')
+    vector = expression_vector(expression.latents, source.mean)
+    return decode_latents(glow, transfer(target.mean, vector, alpha=alphas, level_alpha=level_alpha), quantize=quantize, memory=memory)
