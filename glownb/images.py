@@ -398,7 +398,7 @@ def xmp_values(
         if element.tag == tag: return [e.text or '' for e in element.iter(f'{{{NAMESPACES["rdf"]}}}li')] or [element.text or '']
     return []
 
-# %% ../nbs/05_images.ipynb #400c8069
+# %% ../nbs/05_images.ipynb #c1efdee5
 def read_provenance(
     path: str | Path, # any picture file
 ) -> Provenance | None: # None where the file does not say, or not in terms that we know
@@ -407,7 +407,7 @@ def read_provenance(
     check_file(path)
     try: found = re.search(rb'<x:xmpmeta\b.*?</x:xmpmeta>', path.read_bytes(), re.DOTALL)
     except OSError as e: raise os_error(e, path, 'read') from None
-    if found is None or b'<!' in found[0]: return None # a packet declares no entities; one that does means harm
+    if found is None: return None
     try:
         root = ElementTree.fromstring(found[0])
         alpha = tuple(float(a) for a in xmp_values(root, 'glownb:Alpha'))
