@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['SMOKE_SIZE', 'SMALL_GLOW', 'SMALL_TRAINING', 'figure_glow', 'open_people', 'figure_provenance', 'figures_folder',
-           'figure_names', 'FigureError', 'run_figure', 'run_figures', 'fit_photos']
+           'figure_names', 'FigureError', 'run_figure', 'run_figures', 'fit_photos', 'write_transfer']
 
-# %% ../nbs/16_figures.ipynb #9ae16ae7
+# %% ../nbs/16_figures.ipynb #23586bdf
 import hashlib
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +17,12 @@ import torch
 
 import glownb
 from .align import EyeFinder, align_person
-from .core import InputError, make_folder, progress
+from .core import InputError, make_folder, os_error, progress
 from .glow import Glow, GlowConfig
-from .images import Provenance, person_photos
-from .train import TrainConfig, checkpoint_path, train
-from .transfer import Album, open_album
+from .images import Provenance, crop_provenance, person_photos, write_image
+from .plots import face_grid, save_figure
+from .train import TrainConfig, train
+from .transfer import Album, decode_latents, open_album, transfer_photos
 from .weights import load_glow
 
 # %% ../nbs/16_figures.ipynb #bf367d2f
@@ -57,7 +57,7 @@ def open_people(
     if not smoke: return albums
     return [replace(a, paths=a.paths[:4], photos=a.photos[:4], latents=a.latents[:4]) for a in albums]
 
-# %% ../nbs/16_figures.ipynb #dff9a741
+# %% ../nbs/16_figures.ipynb #bd8a1fc3
 def figure_provenance(
     glow: Glow,
     weights: str | Path, # name or file that `glow` came from
@@ -69,7 +69,7 @@ def figure_provenance(
 ) -> Provenance: # a composite: photos beside generated faces
     "What a figure says of itself."
     model = 'untrained' if smoke else Path(weights).stem
-    return Provenance('composite', description, model, tuple(alpha), tuple(p.name for a in albums for p in a.paths))
+    return Provenance('composite', description, model, tuple(round(a, 6) for a in alpha), tuple(p.name for a in albums for p in a.paths))
 
 # %% ../nbs/16_figures.ipynb #f6b47f72
 def figures_folder() -> Path:
@@ -87,7 +87,7 @@ def figure_names() -> list[str]: # such as 'fig3_transfer'
 class FigureError(InputError):
     "A figure could not be made; the message names it and says why."
 
-# %% ../nbs/16_figures.ipynb #e8420c21
+# %% ../nbs/16_figures.ipynb #308518e6
 def run_figure(
     name: str, # such as 'fig3_transfer'
     out: str | Path, # folder for the pictures and numbers
@@ -101,7 +101,7 @@ def run_figure(
     known = papermill.inspect_notebook(notebook)
     given = {k: v for k, v in (parameters or {}).items() if k in known} | dict(out=str(out.resolve()))
     with tempfile.TemporaryDirectory() as folder:
-        try: papermill.execute_notebook(notebook, Path(folder)/f'{name}.ipynb', given, cwd=Path.cwd(), progress_bar=False, extra_arguments=['--log-level=ERROR'])
+        try: papermill.execute_notebook(notebook, Path(folder)/f'{name}.ipynb', given, cwd=Path.cwd(), progress_bar=False, extra_arguments=['--log-level=CRITICAL'])
         except PapermillExecutionError as e: raise FigureError(f'{name}: {e.evalue}' if e.ename.endswith('InputError') or e.ename == 'NoFaceError' else f'{name}: {e.ename}: {e.evalue}') from None
     return [out/f'{name}{suffix}' for suffix in ('.png', '.svg', '.json')]
 
@@ -144,3 +144,32 @@ def fit_photos(
         faces = align_person(paths, glow_config.image_size, aligned=aligned, finder=EyeFinder(cache)).faces
         train(faces, glow_config, config, out)
     return out
+
+# %% ../nbs/16_figures.ipynb #1bb566cd
+def write_transfer(
+    glow: Glow,
+    weights: str | Path, # name or file that `glow` came from, for the record
+    source: Album, # the person whose expression it is
+    expression: Album, # of one photo of the source
+    target: Album, # the person who gets it
+    alphas: torch.Tensor, # (n,)
+    out: str | Path, # folder, made if need be
+) -> list[Path]: # of the files written
+    "Write the source photo, both mean faces, the target at each intensity, and figure and numbers; raises InputError where that fails."
+    faces, intensities = transfer_photos(glow, source, expression, target, alphas), [round(a, 6) for a in alphas.tolist()]
+    model, inputs = Path(weights).stem, [p.name for a in (source, expression, target) for p in a.paths]
+    synthetic = lambda text, alpha=(), names=inputs: Provenance('synthetic', text, model, alpha, tuple(names))
+    out = make_folder(out)
+    with tempfile.TemporaryDirectory(dir=out, prefix='.transfer-') as folder:
+        write_image(expression.photos[0], Path(folder)/'source.png', crop_provenance(expression.paths[0]))
+        for name, album in dict(source=source, target=target).items():
+            write_image(decode_latents(glow, album.mean)[0], Path(folder)/f'mean_{name}.png', synthetic(f'Mean face of {len(album.paths)} photos', names=[p.name for p in album.paths]))
+        for face, a in zip(faces, intensities):
+            write_image(face, Path(folder)/f'alpha_{a:+.3f}.png', synthetic(f'Expression of {expression.paths[0].name} on the mean face of {target.name}', a))
+        tiles, labels = [expression.photos[0], *faces], ['source', *(f'α = {a:g}' for a in intensities)]
+        rows = range(0, len(tiles), 7)
+        ax = face_grid([tiles[i:i+7] for i in rows], labels=[labels[i:i+7] for i in rows])
+        numbers = dict(weights=str(weights), alphas=intensities, expression=expression.paths[0].name, source=[p.name for p in source.paths], target=[p.name for p in target.paths])
+        save_figure(ax, Path(folder)/'transfer', figure_provenance(glow, weights, f'Expression of {expression.paths[0].name} on the mean face of {target.name}', [source, target], alpha=intensities), numbers)
+        try: return [path.replace(out/path.name) for path in sorted(Path(folder).iterdir())]
+        except OSError as e: raise os_error(e, out) from None

@@ -168,7 +168,7 @@ def inverse(self: Glow,
         x = F.pixel_shuffle(x, 2)
     return x
 
-# %% ../nbs/03_glow.ipynb #1f166a28
+# %% ../nbs/03_glow.ipynb #716899c6
 @patch
 def centre(self: Glow,
     x: Tensor, # (B, 3, H, W) in [0, 1]
@@ -180,8 +180,9 @@ def centre(self: Glow,
     if noise is not None and (noise.shape != x.shape or noise.min() < 0 or noise.max() >= 2 * half):
         raise InputError(f'noise must be {tuple(x.shape)} in [0, {2 * half:g}), got {tuple(noise.shape)} in [{noise.min():g}, {noise.max():g}]')
     noise = half if noise is None else noise
-    if self.config.quantize: return ((x * 255).round() / (256 // n)).floor() / n - 0.5 + noise
-    return (x * 255 + 0.5) / 256 - 0.5 + (noise - half)
+    grey = (x * 255).round() # the 8 bits of a photo
+    if self.config.quantize: return (grey / (256 // n)).floor() / n - 0.5 + noise
+    return (grey + 0.5) / 256 - 0.5 + (noise - half)
 
 # %% ../nbs/03_glow.ipynb #40bf8b5e
 @patch
