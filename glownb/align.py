@@ -211,7 +211,7 @@ class AlignedPhotos(NamedTuple):
     paths: list[Path] # of the faces, in their order
     skipped: list[Path] # photos without a face
 
-# %% ../nbs/06_align.ipynb #5eb76446
+# %% ../nbs/06_align.ipynb #b60f78f5
 def align_person(
     spec: str | Path | Sequence[str | Path], # a folder, a pattern, a file, or a list of these
     size: int, # side in pixels
@@ -224,11 +224,12 @@ def align_person(
     who = spec if isinstance(spec, (str, Path)) else ', '.join(map(str, spec))
     faces, skipped = {}, []
     try:
-        for path in progress(paths, 'align photos'):
-            try: faces[path] = load_images([path], size)[0] if aligned else align_photo(path, size, finder=finder)
-            except NoFaceError:
-                if len(paths) == 1: raise
-                skipped.append(path)
+        with one_thread():
+            for path in progress(paths, 'align photos'):
+                try: faces[path] = load_images([path], size)[0] if aligned else align_photo(path, size, finder=finder)
+                except NoFaceError:
+                    if len(paths) == 1: raise
+                    skipped.append(path)
     finally: finder.save()
     if not faces: raise NoFaceError(f'{who}: none of the {len(paths)} photos shows a face; expected photos of one person who looks at the camera')
     if skipped:
