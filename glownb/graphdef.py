@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DTYPES', 'SMALL', 'ELEMENTWISE', 'OTHERS', 'GROWTH', 'wire_fields', 'tensor_of_proto', 'proto_of_tensor', 'Node',
            'node_of_proto', 'plain_name', 'Graph', 'parse_graph', 'read_graph', 'GraphWriter', 'strided_slice',
-           'conv2d', 'edge_parts', 'edge_bias', 'edge_kernel', 'elements', 'work', 'fold_constants']
+           'conv2d', 'edge_parts', 'edge_bias', 'edge_kernel', 'edge_response', 'elements', 'work', 'fold_constants']
 
 # %% ../nbs/02_graphdef.ipynb #13dd22f5
 import math
@@ -89,20 +89,21 @@ def proto_of_tensor(
     for size in value.shape: proto.tensor_shape.dim.add().size = size
     return proto
 
-# %% ../nbs/02_graphdef.ipynb #1b8d6ba4
+# %% ../nbs/02_graphdef.ipynb #da282afd
 class Node(NamedTuple):
     "One operation of a graph."
     op: str # such as 'Conv2D'
     inputs: tuple[tuple[str, int], ...] # (name of a node, number of its output)
-    attr: dict # by name: numbers, texts, lists of numbers, shapes as lists (None for an unknown size)
+    attr: dict # by name: numbers, texts, lists of numbers, dtypes, shapes as tuples (None for an unknown size)
 
-# %% ../nbs/02_graphdef.ipynb #19de77e8
+# %% ../nbs/02_graphdef.ipynb #c63d95ba
 def _attribute(value):
     kind = value.WhichOneof('value')
     if kind == 's': return value.s.decode('ascii', 'replace')
     if kind == 'list': return list(value.list.i)
-    if kind == 'shape': return None if value.shape.unknown_rank else [d.size if d.size >= 0 else None for d in value.shape.dim]
-    return getattr(value, kind) if kind in ('i', 'f', 'b', 'type') else None
+    if kind == 'shape': return None if value.shape.unknown_rank else tuple(d.size if d.size >= 0 else None for d in value.shape.dim)
+    if kind == 'type': return DTYPES.get(value.type)
+    return getattr(value, kind) if kind in ('i', 'f', 'b') else None
 
 def _input(text):
     name, _, output = text.partition(':')
@@ -314,7 +315,7 @@ def edge_bias(
     parts = edge_parts(*x.shape[1:3])
     return x * torch.cat([scale, torch.ones_like(scale[:1])])[parts] + torch.cat([shift, torch.zeros_like(shift[:1])])[parts]
 
-# %% ../nbs/02_graphdef.ipynb #0d884bda
+# %% ../nbs/02_graphdef.ipynb #b30a734a
 _OUTSIDE = torch.tensor([[a == 0 and dy == 0 or a == 2 and dy == 2 or b == 0 and dx == 0 or b == 2 and dx == 2 for dy in range(3) for dx in range(3)]
                          for a, b in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)]], dtype=torch.float64) # (8 parts, 9 taps)
 
@@ -327,9 +328,15 @@ def edge_kernel(
     kernel[taps] = torch.linalg.solve(_OUTSIDE[:, taps], shift.double())
     return kernel.view(3, 3, 1, -1).to(shift.dtype)
 
-# %% ../nbs/02_graphdef.ipynb #48f88559
+def edge_response(
+    kernel: Tensor, # (3, 3, C), of an edge channel
+) -> Tensor: # (8, C)
+    "What each part of the border is shifted by."
+    return (_OUTSIDE @ kernel.reshape(9, -1).double()).to(kernel.dtype)
+
+# %% ../nbs/02_graphdef.ipynb #15c82b3f
 def _ints(t): return [int(v) for v in t.flatten().tolist() if _few(t.numel(), 64)]
-def _like_int(attr, key='out_type'): return DTYPES.get(attr.get(key), torch.int32)
+def _like_int(attr, key='out_type'): return attr.get(key) or torch.int32
 def _sizes_of(t, like): return torch.tensor(list(t), dtype=like)
 def _shrink(f): return lambda a, x, axes: f(x, _ints(axes), keepdim=bool(a.get('keep_dims'))) if axes.numel() else x
 
@@ -353,10 +360,10 @@ def _split(x, sizes, axis): return tuple(x.split(sizes, axis))
 def _split_evenly(x, n, axis): return _split(x, x.shape[axis] // _few(n, 64), axis)
 def _unpack(x, axis): return x.unbind(axis) if _few(x.shape[axis], 64) else ()
 
-# %% ../nbs/02_graphdef.ipynb #22ac77e2
+# %% ../nbs/02_graphdef.ipynb #ca211335
 OTHERS: dict[str, Callable] = { # (attributes, *inputs) to a tensor, or a tuple of them
     'Identity': lambda a, x: x, 'StopGradient': lambda a, x: x, 'PreventGradient': lambda a, x: x, 'CheckNumerics': lambda a, x: x, 'PlaceholderWithDefault': lambda a, x: x,
-    'Cast': lambda a, x: x.to(DTYPES[a['DstT']]),
+    'Cast': lambda a, x: x.to(a['DstT']),
     'Shape': lambda a, x: _sizes_of(x.shape, _like_int(a)), 'Size': lambda a, x: torch.tensor(x.numel(), dtype=_like_int(a)), 'Rank': lambda a, x: torch.tensor(x.dim(), dtype=torch.int32),
     'ZerosLike': lambda a, x: torch.zeros_like(x), 'OnesLike': lambda a, x: torch.ones_like(x),
     'Reshape': lambda a, x, shape: x.reshape(_ints(shape)), 'Transpose': lambda a, x, order: x.permute(_ints(order)),
@@ -374,7 +381,7 @@ OTHERS: dict[str, Callable] = { # (attributes, *inputs) to a tensor, or a tuple 
     'MatrixInverse': lambda a, x: torch.linalg.inv(x), 'MatrixDeterminant': lambda a, x: torch.linalg.det(x),
     'Conv2D': lambda a, x, kernel: conv2d(x, kernel, **a), 'EdgeBias': lambda a, *x: edge_bias(*x),
     'SpaceToDepth': lambda a, x: F.pixel_unshuffle(x.permute(0, 3, 1, 2), a['block_size']).unflatten(1, (x.shape[3], -1)).transpose(1, 2).flatten(1, 2).permute(0, 2, 3, 1),
-    'RandomUniform': lambda a, shape: torch.full((), 0.5, dtype=DTYPES[a['dtype']]).expand(_ints(shape)),
+    'RandomUniform': lambda a, shape: torch.full((), 0.5, dtype=a['dtype']).expand(_ints(shape)),
 }
 
 # %% ../nbs/02_graphdef.ipynb #d070c99d
@@ -430,7 +437,7 @@ def plan(self: Graph,
         elif not done[name]: raise InputError(f'this graph runs in a circle through {name}')
     return order
 
-# %% ../nbs/02_graphdef.ipynb #dc0046e8
+# %% ../nbs/02_graphdef.ipynb #f8be024f
 @patch
 @torch.no_grad()
 def run(self: Graph,
@@ -439,21 +446,21 @@ def run(self: Graph,
 ) -> list[Tensor]: # the first output of each
     "Compute nodes; raises InputError where an operation is unknown or fails, or where the graph wants more memory or work than its size and its feeds warrant."
     feeds = feeds or {}
-    order, limits, values = self.plan(outputs, feeds), self.limits(feeds), {}
+    order, limits, values, taken = self.plan(outputs, feeds), self.limits(feeds), {}, {}
     uses = Counter(i for name in order if name not in feeds for i, _ in self.nodes[name].inputs) + Counter(outputs)
     for name in progress(order, 'run the graph'):
         if name in feeds: values[name] = (feeds[name],)
         elif name in self.constants: values[name] = (self.constants[name],)
         else:
-            values[name] = self.compute(name, values, limits)
-            for i, _ in self.nodes[name].inputs: _release(i, uses, values, limits)
+            values[name], taken[name] = self.compute(name, values, limits)
+            for i, _ in self.nodes[name].inputs:
+                uses[i] -= 1
+                if not uses[i]:
+                    del values[i]
+                    limits['memory'] += taken.get(i, 0)
     return [values[name][0] for name in outputs]
 
-def _release(name, uses, values, limits):
-    uses[name] -= 1
-    if not uses[name]: limits['memory'] += sum(t.nbytes for t in values.pop(name) if isinstance(t, Tensor))
-
-# %% ../nbs/02_graphdef.ipynb #b77e876c
+# %% ../nbs/02_graphdef.ipynb #70342af3
 @patch
 def limits(self: Graph,
     feeds: Mapping[str, Tensor], # values of nodes by name
@@ -467,7 +474,7 @@ def compute(self: Graph,
     name: str, # of a node
     values: Mapping[str, Sequence[Tensor]], # all outputs of its inputs, by name
     limits: dict[str, int], # what is left; is used up
-) -> Sequence[Tensor]: # its outputs
+) -> tuple[Sequence[Tensor], int]: # its outputs, and the bytes that they take beyond those of the inputs
     "Compute one node; raises InputError where it is unknown or fails."
     node = self.nodes[name]
     if node.op == 'Placeholder': raise InputError(f'this graph needs a value for {name}')
@@ -481,9 +488,11 @@ def compute(self: Graph,
     except Exception as e: # a damaged file can make torch raise anything
         raise InputError(f'this graph cannot be run: {node.op} of the node {name} fails ({str(e).splitlines()[0] if str(e) else type(e).__name__})') from None
     out = out if isinstance(out, tuple) else (out,)
-    limits['memory'] -= sum(t.nbytes for t in out)
+    shared = {t.untyped_storage().data_ptr() for t in inputs} # a view takes nothing
+    taken = sum(t.untyped_storage().nbytes() for t in out if t.untyped_storage().data_ptr() not in shared)
+    limits['memory'] -= taken
     limits['work'] -= amount
-    return out
+    return out, taken
 
 # %% ../nbs/02_graphdef.ipynb #8c3eb065
 _SHAPE_ONLY = ('Shape', 'Size', 'Rank', 'ZerosLike', 'OnesLike')
@@ -512,7 +521,7 @@ def users(self: Graph) -> dict[str, list[str]]: # by name
         for i in dict.fromkeys(i for i, _ in node.inputs): users.setdefault(i, []).append(name)
     return users
 
-# %% ../nbs/02_graphdef.ipynb #97728947
+# %% ../nbs/02_graphdef.ipynb #3f0e6952
 def fold_constants(
     graph: Graph,
     outputs: Sequence[str], # names of the nodes to keep, with all that they need
@@ -533,11 +542,4 @@ def fold_constants(
 
 def _copy_node(graph, name, names, w):
     inputs = [names.get(i, i) + (f':{k}' if k or graph.nodes[i].op == 'Placeholder' else '') for i, k in graph.nodes[name].inputs]
-    w.add(graph.nodes[name].op, *inputs, name=name, **_writable(graph.nodes[name].attr))
-
-def _writable(attr):
-    out = {k: v for k, v in attr.items() if v is not None and k != 'T'}
-    for k in ('dtype', 'DstT', 'SrcT', 'out_type'):
-        if k in out: out[k] = DTYPES[out[k]]
-    if 'shape' in out: out['shape'] = tuple(out['shape'])
-    return out
+    w.add(graph.nodes[name].op, *inputs, name=name, **{k: v for k, v in graph.nodes[name].attr.items() if v is not None})
