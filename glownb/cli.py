@@ -105,12 +105,12 @@ def train(
     fit(data, shape, config, out, device=device)
     print(f'{out}: a Glow for {size} × {size}, fitted to {len(data)} photos')
 
-# %% ../nbs/17_cli.ipynb #46d8a7e8
+# %% ../nbs/17_cli.ipynb #1ac44a90
 @app.command()
 def transfer(
-    source: Annotated[str, typer.Option(help='The person whose expression it is: about 20 photos.')],
-    expression: Annotated[str, typer.Option(help='One photo of the source, with the expression.')],
-    target: Annotated[str, typer.Option(help='The person who gets it: about 20 photos.')],
+    source: Annotated[str, typer.Option(help='The person whose expression it is: about 20 photos, or a built-in person (@eve).')],
+    expression: Annotated[str, typer.Option(help='One photo of the source, with the expression (@eve/smile).')],
+    target: Annotated[str, typer.Option(help='The person who gets it: about 20 photos, or a built-in person (@dan).')],
     weights: Weights,
     out: Out,
     alpha: Annotated[str, typer.Option(help='Intensities: from:to:step, a list, or one number, within [-1, 2].')] = '0.3:0.5:0.02',
@@ -127,7 +127,7 @@ def transfer(
     albums = open_people(glow, [source, expression, target], image_size=size, aligned=aligned, cache=eye_cache())
     for path in write_transfer(glow, weights, *albums, alphas, out): print(path)
 
-# %% ../nbs/17_cli.ipynb #33cca29f
+# %% ../nbs/17_cli.ipynb #99695afb
 @app.command()
 def figures(
     names: Annotated[list[str] | None, typer.Argument(help='Such as fig3_transfer; all by default.')] = None,
@@ -149,11 +149,13 @@ def figures(
     from glownb.figures import fit_photos, run_figures
     from glownb.images import person_photos
     from glownb.transfer import parse_alphas
-    if not (source and target and (photos or weights or smoke)):
+    if photos and not (source and target) or not (photos or weights or smoke):
         raise InputError('say whose faces to use: --source and --target (photos of two people), and --photos (photos to fit a small Glow to) or --weights (a file); with make: '
                          "make figures PHOTOS=people SOURCE='people/001_*' TARGET='people/004_*'")
-    given = dict(source=source, target=target, people=[source, target], expression=expression or str(person_photos(source)[-1]), image_size=size, aligned=aligned, smoke=smoke, cache=str(eye_cache()))
-    person_photos(target)
+    source, target = source or '@eve', target or '@dan'
+    last = lambda spec: f'{spec}/smile' if spec.startswith('@') else str(person_photos(spec)[-1])
+    given = dict(source=source, target=target, people=[source, target], expression=expression or last(source), image_size=size, aligned=aligned, smoke=smoke, cache=str(eye_cache()))
+    if not target.startswith('@'): person_photos(target) # before training, not after
     if alphas: given['alphas'] = parse_alphas(alphas).tolist()
     if not smoke: given['weights'] = weights or str(fit_photos(photos, out/'weights', aligned=aligned, cache=eye_cache()).resolve())
     for path in run_figures(out, given, names=names or ()): print(path)

@@ -6,7 +6,7 @@
 __all__ = ['images_at_once', 'encode_photos', 'decode_latents', 'mean_latent', 'expression_vector', 'transfer',
            'manipulation_vector', 'manipulate', 'parse_alphas', 'Album', 'open_album', 'transfer_photos']
 
-# %% ../nbs/08_transfer.ipynb #5a1d59e8
+# %% ../nbs/08_transfer.ipynb #0d3b76e4
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .align import EyeFinder, align_person
 from .core import InputError, progress
+from .faces import resolve
 from .glow import Glow
 from .latents import Latents
 
@@ -139,10 +140,10 @@ class Album:
         "The latent of the person's mean face."
         return mean_latent(self.latents)
 
-# %% ../nbs/08_transfer.ipynb #dc4924a5
+# %% ../nbs/08_transfer.ipynb #cef71011
 def open_album(
     glow: Glow,
-    spec: str | Path | Sequence[str | Path], # a folder, a pattern, a file, or a list of these
+    spec: str | Path | Sequence[str | Path], # a folder, a pattern, a file, a list of these, or a built-in person such as '@eve' or '@eve/smile'
     *,
     image_size: int | None = None, # side in pixels; needed only where `glow` has no size of its own
     aligned: bool = False, # take the photos as they are, only resized?
@@ -152,7 +153,8 @@ def open_album(
     "Read, align and encode the photos of a person, with progress."
     size = image_size or glow.config.image_size
     if size is None: raise InputError('these weights take images of any size; say which, such as image_size=256')
-    found = align_person(spec, size, aligned=aligned, finder=finder)
+    built_in = isinstance(spec, str) and spec.startswith('@') # rendered where they belong
+    found = align_person(resolve(spec) if built_in else spec, size, aligned=aligned or built_in, finder=finder)
     name = str(spec) if isinstance(spec, (str, Path)) else ', '.join(map(str, spec))
     return Album(name, found.paths, found.faces, encode_photos(glow, found.faces, memory=memory))
 

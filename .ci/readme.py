@@ -1,0 +1,25 @@
+"""Make README.md of nbs/index.ipynb; with `--check` only say whether it would change."""
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def readme() -> str:
+    "The text of README.md."
+    import nbformat
+    from nbconvert import MarkdownExporter
+    from nbconvert.preprocessors import ClearOutputPreprocessor
+    notebook = nbformat.read(ROOT / 'nbs' / 'index.ipynb', 4)
+    notebook.cells = [c for c in notebook.cells if not re.match(r'#\|\s*hide', c.source)]
+    notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
+    text, _ = MarkdownExporter().from_notebook_node(notebook)
+    text = re.sub(r'\n{3,}', '\n\n', text).strip()
+    return '<!-- made from nbs/index.ipynb by make prepare; edit that -->\n\n' + text.replace('](../', '](') + '\n'
+
+
+if __name__ == '__main__':
+    path, text = ROOT / 'README.md', readme()
+    if '--check' in sys.argv[1:]: sys.exit(path.read_text(encoding='utf-8') != text)
+    path.write_text(text, encoding='utf-8')
