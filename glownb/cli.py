@@ -16,8 +16,8 @@ import typer
 import glownb
 from .core import InputError
 
-# %% ../nbs/17_cli.ipynb #1aae095a
-app = typer.Typer(help='Put the expression of one person on another, by arithmetic in the latent space of a Glow.', no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# %% ../nbs/17_cli.ipynb #bdf010a7
+app = typer.Typer(help='Put the expression of one person on another, by arithmetic in the latent space of a Glow.', add_completion=False, pretty_exceptions_enable=False)
 
 # %% ../nbs/17_cli.ipynb #c80df860
 def _print_version(asked: bool) -> None:
@@ -160,12 +160,19 @@ def figures(
     if not smoke: given['weights'] = weights or str(fit_photos(photos, out/'weights', aligned=aligned, cache=eye_cache()).resolve())
     for path in run_figures(out, given, names=names or ()): print(path)
 
-# %% ../nbs/17_cli.ipynb #f33ad96f
+# %% ../nbs/17_cli.ipynb #53c6cc2b
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     print(f'glownb: warning: {message}', file=sys.stderr)
 
 def main() -> None:
     "Run the command line."
     warnings.showwarning = _show_warning
-    try: app()
+    usage_error = typer.BadParameter.__bases__[0] # of click, or of the copy that newer typers carry
+    try: sys.exit(app(sys.argv[1:] or ['--help'], prog_name='glownb', standalone_mode=False))
     except InputError as e: sys.exit(f'glownb: error: {e}')
+    except usage_error as e: _leave(f'error: {e.format_message()} See {e.ctx.command_path if e.ctx else "glownb"} --help', 2)
+    except typer.Abort: _leave('stopped', 130)
+
+def _leave(says: str, status: int) -> None:
+    print(f'glownb: {says}', file=sys.stderr)
+    sys.exit(status)
