@@ -160,7 +160,7 @@ def figures(
     if not smoke: given['weights'] = weights or str(fit_photos(photos, out/'weights', aligned=aligned, cache=eye_cache()).resolve())
     for path in run_figures(out, given, names=names or ()): print(path)
 
-# %% ../nbs/17_cli.ipynb #53c6cc2b
+# %% ../nbs/17_cli.ipynb #9b72d537
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     print(f'glownb: warning: {message}', file=sys.stderr)
 
@@ -170,7 +170,7 @@ def main() -> None:
     usage_error = typer.BadParameter.__bases__[0] # of click, or of the copy that newer typers carry
     try: sys.exit(app(sys.argv[1:] or ['--help'], prog_name='glownb', standalone_mode=False))
     except InputError as e: sys.exit(f'glownb: error: {e}')
-    except usage_error as e: _leave(f'error: {e.format_message()} See {e.ctx.command_path if e.ctx else "glownb"} --help', 2)
+    except usage_error as e: _leave(f'error: {e.format_message().rstrip(".")}; see {e.ctx.command_path if e.ctx else "glownb"} --help', 2)
     except typer.Abort: _leave('stopped', 130)
 
 def _leave(says: str, status: int) -> None:
