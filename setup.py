@@ -8,6 +8,7 @@ here = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
 config.read(here / "settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
+beside = {"glownb.data": "data", "glownb.nbs.figures": "nbs/figures"}
 pythons = ["3.11", "3.12", "3.13"]
 
 setup(
@@ -28,8 +29,10 @@ setup(
         "Natural Language :: English",
         *(f"Programming Language :: Python :: {v}" for v in pythons),
     ],
-    packages=find_packages(include=["glownb", "glownb.*"]),
-    include_package_data=True,
+    # what ships beside the code: glownb looks for data/ and nbs/figures/ inside the package first
+    packages=[*find_packages(include=["glownb", "glownb.*"]), *beside],
+    package_dir=beside,
+    package_data={"glownb.data": ["**/*"], "glownb.nbs.figures": ["*.ipynb"]},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={"dev": cfg["dev_requirements"].split()},
