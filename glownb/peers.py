@@ -121,7 +121,7 @@ def _rosinality_step(state, theirs, name):
     swap = lambda t: _interleave(*reversed(t.chunk(2, dim=-1))) # theirs: scales, then shifts; the original: shift, scale, shift, …
     return out | _rosinality_zeros(state, f'{theirs}.coupling.net.4', f'{name}/f1/l_last', swap if is_affine else lambda t: t)
 
-# %% ../nbs/03_peers.ipynb #29fefc00
+# %% ../nbs/03_peers.ipynb #978dacbf
 @_guarded
 def variables_of_rosinality(
     state: Mapping[str, Tensor], # a state dict of rosinality/glow-pytorch
@@ -131,7 +131,7 @@ def variables_of_rosinality(
 ) -> Peer:
     "Its weights under the original's names; raises InputError where something is missing or unknown."
     state = _State(state)
-    steps = sorted({(int(m[1]), int(m[2])) for m in (re.match(r'blocks\.(\d+)\.flows\.(\d+)\.', n) for n in state.tensors) if m})
+    steps = sorted({(int(m[1]), int(m[2])) for m in (re.match(r'blocks\.(\d{1,3})\.flows\.(\d{1,4})\.', n) for n in state.tensors) if m})
     if not steps: raise InputError('this is no state dict of rosinality/glow-pytorch: it has no blocks.0.flows.0')
     variables, last = {}, steps[-1][0]
     for i, k in steps: variables |= _rosinality_step(state, f'blocks.{i}.flows.{k}', f'model/{i}/{k}')
@@ -171,7 +171,7 @@ def _chaiyujin_top(state):
         out |= {'model/prior/y_emb/W': state('project_ycond.weight').T, **{f'model/prior/y_emb/{n}': state(f'project_ycond.{t}').view(1, -1) for n, t in dict(b='bias', logs='logs').items()}}
     return out
 
-# %% ../nbs/03_peers.ipynb #c627bf6e
+# %% ../nbs/03_peers.ipynb #93d5a55d
 @_guarded
 def variables_of_chaiyujin(
     state: Mapping, # a state dict of chaiyujin/glow-pytorch, or its checkpoint, which holds one as 'graph'
@@ -180,7 +180,7 @@ def variables_of_chaiyujin(
 ) -> Peer:
     "Its weights under the original's names; raises InputError where something is missing or unknown."
     state = _State(state['graph'] if isinstance(state.get('graph'), Mapping) else state)
-    numbers = sorted({int(m[1]) for m in (re.match(r'flow\.layers\.(\d+)\.', n) for n in state.tensors) if m})
+    numbers = sorted({int(m[1]) for m in (re.match(r'flow\.layers\.(\d{1,5})\.', n) for n in state.tensors) if m})
     if not numbers: raise InputError('this is no state dict of chaiyujin/glow-pytorch: it has no flow.layers')
     variables, i, k = {}, 0, 0
     for n in numbers:
