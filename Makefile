@@ -15,7 +15,7 @@ OUT ?= figures
 SMOKE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures test prepare check clean
+.PHONY: help install figures test bench prepare check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,3p
@@ -33,6 +33,10 @@ figures: install
 
 test: install
 	@$(BIN)/python .ci/test.py
+
+# speed and memory, as ratios to a peer or a limit
+bench: install
+	@$(BIN)/python .ci/bench.py
 
 # what a commit needs: modules, clean notebooks and README made of the notebooks, and the checks
 prepare: install
