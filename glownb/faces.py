@@ -7,15 +7,15 @@ __all__ = ['AUS', 'EYE_DISTANCE', 'FACE_OVAL', 'RIGHT_EYE_UPPER', 'RIGHT_EYE_LOW
            'LIPS_INNER_UPPER', 'LIPS_INNER_LOWER', 'LIPS_OUTER_UPPER', 'LIPS_OUTER_LOWER', 'SKULL_CENTRE',
            'SKULL_RADII', 'RINGS', 'LIP_ROWS', 'N_SMOOTH', 'N_CROOKED', 'AU_SHAPES', 'SKIN', 'EYES', 'MOUTH', 'BODY',
            'GLASSES', 'PLACE_CENTRE', 'PLACE_ANGLE', 'PLACE_HEIGHT', 'EYEBALL_RADIUS', 'IRIS_RADIUS', 'PIVOT', 'CAMERA',
-           'EYES_AT', 'SQUARES', 'UNROLLED_MM', 'MONK_TONES', 'SEXES', 'HAIR_STYLES', 'COLLARS', 'HAIR_COLOURS',
-           'EYE_COLOURS', 'RED', 'BROWN', 'DARK', 'WRINKLES', 'AGED', 'TEXTURE_CHANNELS', 'TOOTH_GAPS', 'SKIN_WRAP',
-           'KEY', 'SKY', 'STYLES', 'HAIR_COLUMNS', 'SKULL_ROWS', 'FALL_ROWS', 'BACK_ROWS', 'BACK_COLUMNS',
-           'CAMERA_NOISE', 'POSE_LIMIT', 'LIGHT_LIMIT', 'SIZES', 'EXPRESSIONS', 'BUILTIN_SEEDS', 'HELD_OUT_SEEDS',
-           'TRAINING_SEEDS', 'SOURCE', 'N_PHOTOS', 'SHIPPED_SIZE', 'SHIPPED_QUALITY', 'MeshModel', 'read_mesh_model',
-           'Pull', 'AuShape', 'MouthFrame', 'Template', 'template', 'Camera', 'Raster', 'rasterise', 'Canvas',
-           'SkinMaps', 'Person', 'shape_names', 'Light', 'Scene', 'HairStyle', 'HairShell', 'au_values', 'Photo',
-           'render_photos', 'render', 'render_batch', 'inner_face', 'expression', 'draw_aus', 'draw_photo', 'People',
-           'builtin_people', 'builtin_photo', 'builtin_photos', 'resolve', 'true_render', 'write_people']
+           'EYES_AT', 'SQUARES', 'UNROLLED_MM', 'N_BANDS', 'MONK_TONES', 'SEXES', 'HAIR_STYLES', 'COLLARS',
+           'HAIR_COLOURS', 'EYE_COLOURS', 'RED', 'BROWN', 'DARK', 'WRINKLES', 'AGED', 'TEXTURE_CHANNELS', 'TOOTH_GAPS',
+           'SKIN_WRAP', 'KEY', 'SKY', 'STYLES', 'HAIR_COLUMNS', 'SKULL_ROWS', 'FALL_ROWS', 'BACK_ROWS', 'BACK_COLUMNS',
+           'CAMERA_NOISE', 'POSE_LIMIT', 'LIGHT_LIMIT', 'SIZES', 'N_AT_ONCE', 'EXPRESSIONS', 'BUILTIN_SEEDS',
+           'HELD_OUT_SEEDS', 'TRAINING_SEEDS', 'SOURCE', 'N_PHOTOS', 'SHIPPED_SIZE', 'SHIPPED_QUALITY', 'MeshModel',
+           'read_mesh_model', 'Pull', 'AuShape', 'MouthFrame', 'Template', 'template', 'Camera', 'Raster', 'rasterise',
+           'Canvas', 'SkinMaps', 'Person', 'shape_names', 'Light', 'Scene', 'HairStyle', 'HairShell', 'au_values',
+           'Photo', 'render_photos', 'render', 'render_batch', 'inner_face', 'expression', 'draw_aus', 'draw_photo',
+           'People', 'builtin_people', 'builtin_photo', 'builtin_photos', 'resolve', 'true_render', 'write_people']
 
 # %% ../nbs/07_faces.ipynb #a879a5cc
 import functools
@@ -250,7 +250,7 @@ def _face_shapes(
         jowls=_push(p, 2.6, -3.0, 1.0) * _bump(p, (40, -84, -12), 15) + _push(p, 0, -1.5, 0) * _bump(p, (36, -60, 4), 16),
     )
 
-# %% ../nbs/07_faces.ipynb #805c2b2c
+# %% ../nbs/07_faces.ipynb #a0c16f23
 def _feature_shapes(
     p: np.ndarray, # (N, 3), mm
     mesh_points: np.ndarray, # (468, 3), the neutral face
@@ -266,7 +266,7 @@ def _feature_shapes(
     full = np.clip(np.abs(y - mesh_points[13, 1]) / 5, 0, 1.3)
     return dict(
         eye_size=column(0.09 * from_eye * out, 0.09 * (y - eye[1])) * _bump(p, eye, 15),
-        eye_opening=column(dy=0.15 * (y - eye[1])) * _bump(p, eye, 11),
+        eye_opening=column(dy=0.12 * (y - eye[1])) * _bump(p, eye, 11),
         eye_tilt=column(dy=0.085 * from_eye) * _bump(p, eye, 17),
         eye_depth=_push(p, 0, 0, -1.6) * _bump(p, eye, 15),
         eye_spacing=_push(p, 1.5, 0, 0) * _bump(p, eye, 20),
@@ -306,7 +306,7 @@ def _smooth_shapes(
         out[f'smooth_{k:02}'] = d
     return out
 
-# %% ../nbs/07_faces.ipynb #c662b146
+# %% ../nbs/07_faces.ipynb #f336fb54
 @dataclass(frozen=True)
 class Pull:
     "A Gaussian displacement at a point of the face."
@@ -329,18 +329,18 @@ class AuShape:
 AU_SHAPES = dict(
     AU01=AuShape(0.6, ((107, 14), (9, 14)), (Pull(107, -0.5, 6.0, 0.5, 11), Pull(55, 0, 3.5, 0, 8), Pull(108, 0, 3, 0, 14))),
     AU02=AuShape(0.6, ((63, 14), (70, 12)), (Pull(63, 0.5, 5.5, 0.5, 11), Pull(70, 0.5, 5.0, 0, 10), Pull(103, 0, 2, 0, 14))),
-    AU04=AuShape(0.7, ((107, 16), (105, 16), (9, 14)), (Pull(107, -3.0, -4.0, 1.5, 10), Pull(105, -1.5, -3.0, 0, 11), Pull(9, 0, -2.5, 0.5, 9))),
-    AU05=AuShape(0.0, ((159, 8),), (Pull(159, 0, 3.4, -0.3, 6, 1), Pull(160, 0, 0.8, 0, 5, 1), Pull(158, 0, 0.8, 0, 5, 1))),
+    AU04=AuShape(0.7, ((107, 16), (105, 16), (9, 14)), (Pull(107, -3.5, -5.0, 1.5, 10), Pull(105, -1.5, -4.0, 0, 11), Pull(9, 0, -2.5, 0.5, 9))),
+    AU05=AuShape(0.0, ((159, 8),), (Pull(159, 0, 4.0, -0.3, 6, 1), Pull(160, 0, 0.8, 0, 5, 1), Pull(158, 0, 0.8, 0, 5, 1))),
     AU06=AuShape(0.6, ((50, 20), (145, 9)), (Pull(50, 1.0, 4.5, 2.6, 13), Pull(118, 0.5, 2.5, 1.0, 9), Pull(145, 0, 1.0, 0.5, 6, -1), Pull(226, -1.0, -0.8, 0, 8))),
-    AU07=AuShape(0.5, ((145, 9), (159, 8)), (Pull(145, 0, 1.9, 0.2, 6, -1), Pull(159, 0, -1.5, 0, 6, 1))),
+    AU07=AuShape(0.5, ((145, 9), (159, 8)), (Pull(145, 0, 2.6, 0.2, 6, -1), Pull(159, 0, -1.8, 0, 6, 1))),
     AU09=AuShape(0.25, ((129, 14), (55, 10)), (Pull(129, 1.2, 4.5, 0, 9), Pull(198, 0.5, 3.5, 1.2, 8), Pull(55, -1.5, -3.5, 0.5, 8), Pull(37, 0, 2.0, 0, 8, 1), Pull(5, 0, 1.5, 0, 9))),
     AU10=AuShape(0.5, ((37, 14),), (Pull(206, 1.0, 2.5, 1.2, 9), Pull(2, 0, 1.5, 0, 9)), part=(4.6, 0)),
     AU12=AuShape(0.7, ((61, 20), (50, 18)), (Pull(61, 6.0, 6.0, -3.5, 11), Pull(205, 1.0, 3.5, 2.4, 12), Pull(17, 0, 1.0, -1.5, 10, -1))),
-    AU14=AuShape(0.3, ((61, 10),), (Pull(61, 3.0, 0.5, -4.0, 6), Pull(57, 1.5, 0, -4.0, 5), Pull(212, 2.0, 1.5, 1.5, 9))),
+    AU14=AuShape(0.3, ((61, 10),), (Pull(61, 5.0, 0.5, -5.0, 6), Pull(57, 2.0, 0, -5.0, 5), Pull(212, 2.5, 2.0, 2.5, 9))),
     AU15=AuShape(0.35, ((61, 14),), (Pull(61, 0.5, -6.5, -1.0, 8), Pull(57, 0.5, -4.0, 0, 8), Pull(17, 0, 1.0, 0, 8))),
     AU17=AuShape(0.3, ((199, 18),), (Pull(199, 0, 4.5, 2.0, 12), Pull(17, 0, 3.5, 2.4, 9), Pull(13, 0, 1.5, 0.5, 9), Pull(152, 0, 3.0, 0, 12))),
     AU20=AuShape(0.4, ((61, 18),), (Pull(61, 7.5, -1.0, -4.0, 10), Pull(57, 3.0, -1.0, -1.0, 12), Pull(17, 0, 0.5, -1.5, 10, -1), Pull(0, 0, 0, -1.0, 10, 1))),
-    AU23=AuShape(0.6, ((61, 12), (0, 12), (17, 12)), (Pull(61, -3.5, 0, 0.5, 8),), roll=0.3),
+    AU23=AuShape(0.6, ((61, 12), (0, 12), (17, 12)), (Pull(61, -5.0, 0, 1.0, 9),), roll=0.42),
     AU25=AuShape(0.5, ((13, 12), (14, 14)), part=(1.6, 4.2)),
     AU26=AuShape(0.0, (), part=(0, 0.01)), # and a rotation of the jaw, see `_jaw_drop`
     AU28=AuShape(0.2, ((0, 12), (17, 12)), (Pull(199, 0, 1.5, 1.5, 10),), roll=0.75),
@@ -447,7 +447,7 @@ def _grid_triangles(
     d, e = a + columns, b + columns
     return np.stack([np.stack([a, d, b], -1), np.stack([b, d, e], -1)], -2).reshape(-1, 3)
 
-# %% ../nbs/07_faces.ipynb #6d2bbe7d
+# %% ../nbs/07_faces.ipynb #0fc5b3a5
 def _ear(
     rows: int,
     columns: int,
@@ -457,7 +457,7 @@ def _ear(
     across, up = -r * np.cos(turn), r * np.sin(turn)
     across = across * (1 + 0.2 * up) * np.where(across < 0, 0.8, 1)
     lift = 2.5 + 6.5 * (across + 0.8) + 2.4 * np.exp(-((r - 0.86) / 0.13)**2) * (up > -0.75) - 4.0 * np.exp(-(r / 0.45)**2) - 5 * _smoothstep(r, 0.9, 1)
-    x, y, z = 69 + lift, -17 + 31 * up + 3 * across, -76 - 15 * across
+    x, y, z = 66 + lift, -17 + 31 * up + 3 * across, -76 - 15 * across
     shade = _smoothstep(r, 0.25, 0.8) * (1 - 0.35 * np.exp(-((r - 0.66) / 0.1)**2))
     return np.stack([x, y, z], -1).reshape(-1, 3), _grid_triangles(rows, columns, closed=True), shade.ravel()
 
@@ -749,7 +749,7 @@ class Raster:
         out = values.new_full((c, self.batch * self.size**2), blank)
         return out.index_copy_(1, self.pixels, values.view(len(values), c).T).view(c, self.batch, self.size, self.size)
 
-# %% ../nbs/07_faces.ipynb #d1ed0358
+# %% ../nbs/07_faces.ipynb #b6494fb7
 SQUARES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 24, 40, 80, 200, 600, 4096) # sides in pixels
 
 def _planes(
@@ -771,7 +771,7 @@ def _planes(
     smaller = torch.minimum((right - 0.5).floor() - left, (bottom - 0.5).floor() - top) + 1
     seen = (area < -1e-9) & (smaller > 0) & (left < size) & (top < size)
     seen = torch.nonzero(seen if visible is None else seen & visible.view(-1))[:, 0]
-    x, y, area, z = x[:, seen], y[:, seen], area[seen], depth.flatten()[flat[seen].T]
+    x, y, area, z = x.index_select(1, seen), y.index_select(1, seen), area[seen], depth.flatten()[flat.index_select(0, seen).T]
     a1, b1, a2, b2 = (y[2] - y[0]) / area, (x[0] - x[2]) / area, (y[0] - y[1]) / area, (x[1] - x[0]) / area
     left, top = left[seen], top[seen]
     c1, c2 = (left + 0.5 - x[0]) * a1 + (top + 0.5 - y[0]) * b1, (left + 0.5 - x[0]) * a2 + (top + 0.5 - y[0]) * b2
@@ -785,21 +785,26 @@ def _hits(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]: # which triangle, which pixel, and the two barycentric coordinates of each hit
     "The pixels whose centres lie in each triangle."
     a1, b1, c1, a2, b2, c2 = planes[:6]
-    step = torch.arange(side, dtype=torch.float32)
-    dx, dy = step.repeat(side)[:, None], step.repeat_interleave(side)[:, None]
+    dx, dy, offset = _cells(side, size)
     l1 = torch.addcmul(torch.addcmul(c1[None], dx, a1), dy, b1)
     l2 = torch.addcmul(torch.addcmul(c2[None], dx, a2), dy, b2)
     worst = torch.minimum(torch.minimum(l1, l2), 1 - l1 - l2)
     left, top = planes[9], planes[10]
-    if float(left.amax()) + side > size: worst = torch.where(left + dx < size, worst, -1.0)
-    if float(top.amax()) + side > size: worst = torch.where(top + dy < size, worst, -1.0)
+    border = torch.nonzero(torch.maximum(left, top) > size - side)[:, 0]
+    if len(border): worst[:, border] = torch.where((left[border] + dx < size) & (top[border] + dy < size), worst[:, border], -1.0)
     inside = torch.nonzero((worst >= -1e-5).view(-1))[:, 0]
     cell = torch.div(inside, len(start), rounding_mode='floor')
     which = inside - cell * len(start)
-    offset = (dy * size + dx)[:, 0].long()
-    return which, start[which] + offset[cell], l1.view(-1)[inside], l2.view(-1)[inside]
+    return which, start.index_select(0, which) + offset.index_select(0, cell), l1.view(-1).index_select(0, inside), l2.view(-1).index_select(0, inside)
 
-# %% ../nbs/07_faces.ipynb #eea647a1
+@functools.lru_cache(maxsize=256)
+def _cells(side: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    "The pixels of a square: (side², 1) steps to the right and down, (side²,) steps in a picture's memory."
+    step = torch.arange(side)
+    dx, dy = step.repeat(side), step.repeat_interleave(side)
+    return dx[:, None].float(), dy[:, None].float(), dy * size + dx
+
+# %% ../nbs/07_faces.ipynb #c3981355
 def rasterise(
     xy: Tensor, # (B, V, 2), pixels
     depth: Tensor, # (B, V), mm towards the camera
@@ -818,17 +823,17 @@ def rasterise(
         chosen = torch.nonzero((sides > smaller) & (sides <= s))[:, 0]
         smaller = s
         if not len(chosen): continue
-        some = planes[:, chosen]
-        which, pixel, l1, l2 = _hits(some, start[chosen], s, size)
-        z = torch.addcmul(torch.addcmul(some[6][which], l1, some[7][which]), l2, some[8][which])
-        found.append((pixel, chosen[which], l1, l2, z))
+        some = planes.index_select(1, chosen)
+        which, pixel, l1, l2 = _hits(some, start.index_select(0, chosen), s, size)
+        z0, z1, z2 = some[6:9].index_select(1, which)
+        found.append((pixel, chosen.index_select(0, which), l1, l2, torch.addcmul(torch.addcmul(z0, l1, z1), l2, z2)))
     pixel, which, l1, l2, z = (torch.cat(a) for a in zip(*found))
-    key = (((z + 1000) * 4096).long() << 20) + number[which]
+    key = (((z + 1000) * 4096).long() << 20) + number.index_select(0, which)
     best = torch.zeros(b * size * size, dtype=torch.int64).scatter_reduce_(0, pixel, key, 'amax')
-    won = torch.nonzero(best[pixel] == key)[:, 0]
-    pixel, which, l1, l2 = pixel[won], which[won], l1[won], l2[won]
-    corners = (triangles[number] + (face * v)[:, None])[which]
-    return Raster(size, b, pixel, number[which], corners, torch.stack([1 - l1 - l2, l1, l2], 1), z[won])
+    won = torch.nonzero(best.index_select(0, pixel) == key)[:, 0]
+    pixel, which, l1, l2, z = (a.index_select(0, won) for a in (pixel, which, l1, l2, z))
+    corners = (triangles.index_select(0, number) + (face * v)[:, None]).index_select(0, which)
+    return Raster(size, b, pixel, number.index_select(0, which), corners, torch.stack([1 - l1 - l2, l1, l2], 1), z)
 
 # %% ../nbs/07_faces.ipynb #ae6571b4
 def _normals(
@@ -931,7 +936,7 @@ def _pigment_maps(
         freckles=zoom(_smoothstep(spots, 1.5, 2.4)) * np.clip(cheek, 0, 1), age_spots=zoom(_smoothstep(_noise(rng, 512, 0.03), 1.9, 2.4)),
         pores=zoom(_noise(rng, 512, 0.006)), **noise)
 
-# %% ../nbs/07_faces.ipynb #c4984c2c
+# %% ../nbs/07_faces.ipynb #104a7401
 def _hair_maps(
     c: Canvas,
 ) -> dict[str, np.ndarray]: # (size, size), 0–1
@@ -941,16 +946,18 @@ def _hair_maps(
     off = _smoothstep(-lips, 0.3, 2.5)
     cheek_line = -38 - 16 * np.exp(-((c.across - 50) / 22)**2) + 34 * _smoothstep(c.across, 72, 98)
     cheek = _smoothstep(cheek_line - c.up, -4, 10) * _smoothstep(c.across, 26, 44)
-    moustache = _smoothstep(c.up, -64, -58) * _smoothstep(-c.up, 40.5, 45) * _smoothstep(-c.across, -36, -29) * (1 - 0.5 * c.spot((0, -46), 2.2, 5))
-    around = _smoothstep(-c.up, 57, 66) * _smoothstep(-np.abs(c.across - 33), -7, -3) * _smoothstep(-c.up, 50, 60)
-    goatee = np.maximum(_smoothstep(-c.up, 79, 86) * _smoothstep(-c.across, -36, -24), around * _smoothstep(-c.across, -41, -36))
+    moustache = _smoothstep(c.up, -66, -57) * _smoothstep(-c.up - 0.1 * c.across, 40, 46) * _smoothstep(-c.across, -37, -24) * (1 - 0.5 * c.spot((0, -46), 2.2, 5))
+    around = np.exp(-((c.across - 33 + 0.05 * (c.up + 70)) / 4.5)**2) * _smoothstep(-c.up, 52, 66) * _smoothstep(c.up, -96, -80)
+    goatee = np.maximum(_smoothstep(-c.up - 0.012 * c.across**2 * (c.across > 12), 77, 88) * _smoothstep(-c.across, -38, -20), around)
     soul = c.spot((0, -79), 4, 4)
-    jaw = np.maximum(cheek, _smoothstep(-c.up, 80, 88)) * (1 - 0.6 * c.spot((14, -77), 7, 4))
+    jaw = np.maximum(cheek * _smoothstep(-c.across, -134, -116), _smoothstep(-c.up, 80, 88) * _smoothstep(-c.across, -134, -116)) * (1 - 0.6 * c.spot((14, -77), 7, 4))
     hairline = 52 - 0.010 * c.across**2 * (c.across < 62) - np.where(c.across >= 62, 38 + 1.6 * (c.across - 62), 0)
-    sides = np.maximum(_smoothstep(c.up - hairline, -4, 8), _smoothstep(c.across, 80, 92) * _smoothstep(c.up, -22, -8))
-    return dict(moustache=moustache * off, goatee=np.maximum(goatee, soul) * off, jaw=jaw * off, scalp=sides)
+    hairline = np.maximum(hairline, -14)
+    sides = np.maximum(_smoothstep(c.up - hairline, -4, 8), _smoothstep(c.across, 80, 92) * _smoothstep(c.up, -22, -8) * _smoothstep(-c.across, -104, -92))
+    goatee = np.maximum(goatee, soul)
+    return dict(moustache=moustache * off, goatee=goatee * off, jaw=jaw * off * (1 - goatee) * (1 - sides), scalp=sides)
 
-# %% ../nbs/07_faces.ipynb #85d3c2bc
+# %% ../nbs/07_faces.ipynb #b9f5f33e
 def _groove(d, width):
     "A furrow of depth 1 with swollen banks."
     return 0.45 * np.exp(-((d - 2.2 * width) / (1.5 * width))**2) - np.exp(-(d / width)**2)
@@ -962,7 +969,7 @@ def _wrinkle_maps(
     out = {}
     def add(name, *lines, width=1.2, depth=0.7, window=1.0):
         d = [c.line(*line) for line in lines]
-        out[name] = (depth * window * sum(_groove(a, width) for a in d), window * np.clip(sum(np.exp(-(a / (1.5 * width))**2) for a in d), 0, 1))
+        out[name] = (0.7 * depth * window * sum(_groove(a, 1.25 * width) for a in d), window * np.clip(sum(np.exp(-(a / (1.7 * width))**2) for a in d), 0, 1))
     arc = lambda y, x0, x1, bend: [(x, y + bend * (x / 40)**2) for x in np.linspace(x0, x1, 9)]
     add('forehead_inner', *(arc(y, 0, 26, b) for y, b in ((28, -4), (35, -3), (42, -2))), width=1.4, depth=0.75, window=_smoothstep(-c.across, -34, -14))
     add('forehead_outer', *(arc(y, 18, 60, b) for y, b in ((33, -5), (40, -5), (46, -4))), width=1.4, depth=0.75, window=_smoothstep(c.across, 14, 30) * _smoothstep(-c.across, -60, -46))
@@ -979,7 +986,7 @@ def _wrinkle_maps(
     add('marionette', [(29, -66), (33, -73), (34, -81)], width=1.6, depth=0.9)
     add('chin_crease', arc(-80, 0, 17, -6), width=2.2, depth=1.1)
     add('stretch', [(42, -50), (46, -60), (45, -72)], [(49, -48), (53, -60), (51, -73)], width=1.6, depth=0.7)
-    add('lip_lines', *([(a, y0), (a * 1.08, y1)] for a in (3, 9, 15, 20) for y0, y1 in ((-52.5 - a * 0.1, -46), (-75, -81))), width=0.9, depth=0.6)
+    add('lip_lines', *([(a, y0), (a * 1.08, y1)] for a in (4, 12, 19) for y0, y1 in ((-53 - a * 0.1, -47), (-75, -80))), width=1.2, depth=0.45)
     add('lip_grain', *([(a, -56), (a, -71)] for a in (2, 5, 8, 11, 14, 17, 20)), width=0.7, depth=0.16, window=_smoothstep(-np.abs(c.up + 64), -11, -6))
     lumps = _noise(np.random.default_rng(17), c.size, 0.022)
     window = c.spot((0, -90), 12, 7)
@@ -990,13 +997,13 @@ def _wrinkle_maps(
     out['pores'] = (0.035 * pores * (1 - 0.9 * np.clip(c.spot((0, -63), 22, 8), 0, 1)), np.zeros_like(pores))
     return out
 
-# %% ../nbs/07_faces.ipynb #a86ba051
+# %% ../nbs/07_faces.ipynb #55b5ed86
 def _brow_place(
     c: Canvas,
 ) -> tuple[np.ndarray, np.ndarray]: # along the brow, 0 inner … 1 outer end; mm above its middle line
     "The frame in which brows are drawn."
     path = [(c.points[u] + c.points[v]) / 2 for u, v in ((107, 55), (66, 65), (105, 52), (63, 53), (70, 46))]
-    path = [2 * path[0] - path[1] + [3, 1.5]] + path + [path[-1] + 0.7 * (path[-1] - path[-2])]
+    path = [path[0] + 0.22 * (path[0] - path[1]) + [0, 1.0]] + path + [path[-1] + 0.7 * (path[-1] - path[-2])]
     length = np.concatenate([[0], np.cumsum([np.linalg.norm(b - a) for a, b in zip(path, path[1:])])])
     best, along, above = np.full(c.across.shape, 1e9), np.zeros(c.across.shape), np.zeros(c.across.shape)
     for a, b, s in zip(path, path[1:], length):
@@ -1008,41 +1015,50 @@ def _brow_place(
         best, along, above = np.where(nearer, off, best), np.where(nearer, s + t * np.linalg.norm(d), along), np.where(nearer, off * side, above)
     return along / length[-1], above
 
-# %% ../nbs/07_faces.ipynb #19474ac1
+# %% ../nbs/07_faces.ipynb #f53416b8
 @dataclass(frozen=True)
 class SkinMaps:
     "All maps at one size."
     size: int
-    names: dict[str, int] # rows of `maps`: pigments by name, hair as 'hair_…', wrinkles as 'dark_…', 'slope_x_…', 'slope_y_…'
-    maps: Tensor # (size², K)
-    hairy: Tensor # (H,), rows of the maps of facial hair
+    names: dict[str, int] # numbers of the maps: pigments by name, hair as 'hair_…', wrinkles as 'dark_…', 'slope_x_…', 'slope_y_…'
+    bands: tuple[tuple[Tensor, Tensor], ...] # of rows of the texture, from top to bottom: (K',) maps that are not empty there, (cells, K') their values
     brow: Tensor # (3, size, size): along, mm above, strands
     strands: Tensor # (size, size), noise of facial hair, about ±1
 
-@functools.lru_cache(maxsize=4)
-def _skin_maps(
-    size: int, # 128, 256 or 512
-) -> SkinMaps:
-    "Painted at 512 and averaged down."
+@functools.lru_cache(maxsize=1)
+def _painted() -> tuple[dict[str, np.ndarray], list[np.ndarray]]: # maps by name; brow (3) and strands; each (512, 512)
+    "All maps at the size at which they are painted."
     c, maps = _canvas(512), {}
     maps.update(_pigment_maps(c))
     maps.update({f'hair_{k}': v for k, v in _hair_maps(c).items()})
     mm = np.array([PLACE_ANGLE * UNROLLED_MM, PLACE_HEIGHT]) * 2 / 512
-    fold = np.sign(np.arange(512) - 255.5)
     for k, (height, dark) in _wrinkle_maps(c).items():
         maps[f'dark_{k}'] = dark
         maps[f'slope_x_{k}'] = np.gradient(height, axis=1) / mm[0]
         maps[f'slope_y_{k}'] = -np.gradient(height, axis=0) / mm[1]
     along, above = _brow_place(c)
     rng = np.random.default_rng(37)
-    grain = _noise(rng, 512, 0.010, 0.22)
-    rows = np.clip(256 + (along * 330 - above * 5).astype(int), 0, 511), np.clip((along * 260 + above * 16 + 128).astype(int), 0, 511)
-    fibre = _noise(rng, 512, 0.012, 0.3)[rows[1] % 512, rows[0] % 512]
+    grain = _noise(rng, 512, 0.006, 2.5)
+    row, column = (along * 330 - above * 5).astype(int) + 256, (along * 260 + above * 16 + 128).astype(int)
+    return maps, [along, above, _noise(rng, 512, 0.009, 3)[column % 512, row % 512], grain]
+
+@functools.lru_cache(maxsize=4)
+def _skin_maps(
+    size: int, # 128, 256 or 512
+) -> SkinMaps:
+    "The painted maps, averaged down."
+    maps, others = _painted()
     k = 512 // size
     shrink = lambda a: torch.from_numpy(np.ascontiguousarray(a.reshape(size, k, size, k).mean((1, 3)), np.float32))
     stack = torch.stack([shrink(v).flatten() for v in maps.values()], 1)
-    hairy = torch.tensor([i for i, name in enumerate(maps) if name.startswith('hair_')])
-    return SkinMaps(size, {name: i for i, name in enumerate(maps)}, stack, hairy, torch.stack([shrink(along), shrink(above), shrink(fibre)]), shrink(grain))
+    bands = []
+    for band in stack.chunk(N_BANDS):
+        some = torch.nonzero(band.abs().amax(0) > 1e-4)[:, 0]
+        bands.append((some, band[:, some].contiguous()))
+    *brow, strands = map(shrink, others)
+    return SkinMaps(size, {name: i for i, name in enumerate(maps)}, tuple(bands), torch.stack(brow), strands)
+
+N_BANDS = 16
 
 # %% ../nbs/07_faces.ipynb #e0523299
 MONK_TONES = ('f6ede4', 'f3e7db', 'f7ead0', 'eadaba', 'd7bd96', 'a07e56', '825c43', '604134', '3a312a', '292420')
@@ -1104,10 +1120,10 @@ def _check_person(p):
         values = np.asarray(getattr(p, name), dtype=float)
         if values.shape != (n,) or not np.isfinite(values).all() or np.abs(values).max() > 6: raise InputError(f'{name} {getattr(p, name)!r} is not {n} numbers of reasonable size')
 
-# %% ../nbs/07_faces.ipynb #0d425343
+# %% ../nbs/07_faces.ipynb #de6ccf43
 def _draw_shape(p, rng):
     "Weights of the displacements: individual, with the differences that go with sex, age and tone."
-    mean = dict.fromkeys(shape_names(), 0.0) | dict(jaw_width=-0.6, jaw_angle=-0.5, eye_opening=0.3)
+    mean = dict.fromkeys(shape_names(), 0.0) | dict(jaw_width=-0.9, jaw_angle=-0.6, face_width=-0.6, cheeks=-0.4, face_length=0.2, brow_height=0.3, eye_opening=-0.1)
     male = 0.5 if p.sex == 'male' else -0.5
     for name, d in dict(jaw_width=1.0, jaw_angle=1.5, chin_width=1.1, chin_length=0.5, brow_ridge=1.6, nose_width=0.6, nose_length=0.6, nose_forward=0.5, upper_lip=-0.8, lower_lip=-0.7,
                         eye_size=-0.7, brow_height=-1.1, eye_opening=-0.6, face_width=0.5, face_length=0.5, cheeks=-0.5, mouth_width=0.5, forehead_slope=0.6, nose_bridge=0.4, neck_width=1.6).items(): mean[name] += male * d
@@ -1140,7 +1156,7 @@ def _draw_facial_hair(p, rng):
     kind = kinds[rng.choice(5, p=[0.42, 0.27, 0.05, 0.10, 0.16])]
     return tuple(float(np.clip(k * rng.uniform(0.85, 1.15), 0, 1)) for k in kind)
 
-# %% ../nbs/07_faces.ipynb #cb01d297
+# %% ../nbs/07_faces.ipynb #aabe8d9e
 def _colour(rng, low, high, strength):
     "A random sRGB colour of limited saturation."
     grey = rng.uniform(low, high)
@@ -1164,7 +1180,7 @@ _DRAWS = dict(
     glasses=lambda p, rng: float(rng.uniform(0.5, 1) if rng.random() < 0.12 else 0),
     clothes=lambda p, rng: _colour(rng, 0.08, 0.75, 0.25),
     collar=lambda p, rng: str(rng.choice(COLLARS, p=[0.55, 0.2, 0.25])),
-    background=lambda p, rng: _colour(rng, 0.3, 0.85, 0.16) + _colour(rng, 0.2, 0.7, 0.16),
+    background=lambda p, rng: _colour(rng, 0.3, 0.85, 0.09) + _colour(rng, 0.2, 0.7, 0.09),
 )
 _DRAW_NUMBERS = {name: i for i, name in enumerate(_DRAWS)} # each parameter has its own random stream, so that giving one leaves the others alone
 
@@ -1196,12 +1212,18 @@ def _seen_from(
     seen = F.grid_sample(depth[:, None], (to_pixels(probe) / size * 2 - 1)[:, None], mode='nearest', padding_mode='border', align_corners=False)[:, 0, 0]
     return ((seen < probe[..., 2] + 1.0) & (directions @ normals.T > -0.1)).float()
 
-# %% ../nbs/07_faces.ipynb #7338b49d
-@functools.lru_cache(maxsize=2)
+# %% ../nbs/07_faces.ipynb #7561c050
 def _visibility(
     fine: bool,
 ) -> tuple[Tensor, Tensor]: # (V,) share of the sky; (6, V) share of the lamp as a quadratic in its angles, see `_lamp_terms`
     "What each point of the mean head sees of the light."
+    both = _measured_visibility()
+    same = slice(None) if fine else _coarse_in_fine()
+    return both[0, same], both[1:, same]
+
+@functools.lru_cache(maxsize=1)
+def _measured_visibility() -> Tensor: # (7, V)
+    "Sky and lamp terms for the fine template."
     t = template(True)
     around = lambda az, el: torch.stack([torch.sin(az) * torch.cos(el), torch.sin(el), torch.cos(az) * torch.cos(el)], -1)
     k = torch.arange(96.0)
@@ -1213,8 +1235,11 @@ def _visibility(
     lamp = _seen_from(t, around(*torch.deg2rad(angles).unbind(1)))
     fit = torch.linalg.lstsq(_lamp_terms(angles), lamp).solution
     both = _smooth_over_mesh(t, torch.cat([open_sky[None], fit]))
-    same = slice(None) if fine else _coarse_in_fine()
-    return both[0, same], both[1:, same]
+    ear = (t.place[:, 1] == torch.tensor(-0.2)) & (t.points[:, 1] > -56) & (t.follow[:, 0] == 1)
+    both[0, ear] = both[0, ear].clamp_min(0.5) # the bowl of an ear is thin, and light shines through
+    both[1:, ear] *= 0.5
+    both[1, ear] += 0.5
+    return both
 
 def _lamp_terms(angles): # (N, 2), degrees → (N, 6)
     a, e = (angles[:, 0] / 30), (angles[:, 1] - 15) / 30
@@ -1233,7 +1258,7 @@ def _coarse_in_fine() -> Tensor: # (V coarse,)
     "The nearest point of the fine template for each point of the coarse one."
     return torch.cdist(template(False).points, template(True).points).argmin(1)
 
-# %% ../nbs/07_faces.ipynb #aa95b6fb
+# %% ../nbs/07_faces.ipynb #88f68380
 def _linear(srgb: np.ndarray) -> np.ndarray:
     "sRGB in [0, 1] as linear light."
     c = np.asarray(srgb, dtype=float)
@@ -1247,7 +1272,7 @@ def _srgb(linear: Tensor) -> Tensor:
 def _tone(p: Person) -> np.ndarray: # (3,), linear
     "The person's skin colour: the Monk tone, a little less bright and a little more alive than the printed swatch."
     swatch = np.array([int(MONK_TONES[p.tone - 1][i:i + 2], 16) for i in (0, 2, 4)]) / 255
-    blood = np.array([0.04, -0.22, -0.26]) * (1.0 if p.tone <= 3 else 0.7 if p.tone <= 6 else 0.45)
+    blood = np.array([0.04, -0.22, -0.26]) * np.interp(p.tone, [1, 3, 5, 7, 8, 10], [1.0, 1.0, 0.7, 0.4, 0.45, 1.3])
     bright = np.interp(p.tone, [1, 4, 6, 8, 10], [0.70, 0.74, 0.90, 1.05, 1.75])
     return _linear(swatch) * bright * np.exp(blood)
 
@@ -1256,7 +1281,13 @@ def _hair_albedo(p: Person) -> np.ndarray: # (3,), linear
     c = _linear(HAIR_COLOURS[p.hair_colour])
     return c + p.grey * 0.85 * (_linear(HAIR_COLOURS['grey' if p.grey < 0.8 else 'white']) * (0.75 + 0.25 * p.grey) - c)
 
-# %% ../nbs/07_faces.ipynb #2f9a6540
+@functools.lru_cache(maxsize=4096)
+def _colours(p: Person) -> np.ndarray: # (5, 3), linear, float32
+    "Skin, hair of the head, hair of the face, clothes, iris."
+    hair = _hair_albedo(p)
+    return np.stack([_tone(p), hair, hair * (0.55 + 0.35 * p.grey) + 0.004, _linear(p.clothes), _linear(EYE_COLOURS[p.eye_colour])]).astype(np.float32)
+
+# %% ../nbs/07_faces.ipynb #76c2b1a4
 RED, BROWN, DARK = np.array([-0.05, -0.34, -0.30]), np.array([-0.22, -0.40, -0.50]), np.array([-1.0, -1.1, -1.15]) # blood, melanin, shade: change of log light
 
 def _pigments(
@@ -1276,13 +1307,13 @@ def _pigments(
         crease=DARK * 0.38, canthus=0.6 * RED + 0.2 * DARK, nostril=DARK * 2.1, wing=DARK * 0.25, under_nose=DARK * 0.16, philtrum=DARK * 0.05,
         under_lip=DARK * 0.13, temple=0.10 * BROWN, low=0.15 * BROWN, pores=0.018 * BROWN,
         freckles=max(0.0, freckles) * 0.55 * fair * BROWN, age_spots=0.5 * max(0.0, old - 0.45) * BROWN)
-    out.update({f'mottle_{k}': 0.055 * w * (RED if k % 2 else BROWN) for k, w in enumerate(mottle)})
+    out.update({f'mottle_{k}': 0.042 * w * (RED if k % 2 else BROWN) for k, w in enumerate(mottle)})
     return out
 
 WRINKLES = dict( # strength at intensity 5 of each AU
-    forehead_inner=dict(AU01=0.95, AU02=0.1), forehead_outer=dict(AU02=0.95, AU01=0.1), frown=dict(AU04=1.1, AU09=0.3), root=dict(AU09=1.0, AU04=0.25), bunny=dict(AU09=1.1),
-    crow=dict(AU06=1.1), pouch=dict(AU07=1.1, AU06=0.4), infraorbital=dict(AU06=0.9), fold_upper=dict(AU10=1.1, AU09=0.8, AU12=0.4), fold_lower=dict(AU12=1.1, AU10=0.4, AU06=0.2),
-    dimple=dict(AU14=1.4, AU12=0.2), marionette=dict(AU15=1.1), chin_crease=dict(AU17=1.0, AU15=0.2), chin_lumps=dict(AU17=1.5), stretch=dict(AU20=1.2, AU12=0.2),
+    forehead_inner=dict(AU01=0.95, AU02=0.1), forehead_outer=dict(AU02=0.95, AU01=0.1), frown=dict(AU04=1.5, AU09=0.3), root=dict(AU09=1.0, AU04=0.25), bunny=dict(AU09=1.1),
+    crow=dict(AU06=1.1), pouch=dict(AU07=1.4, AU06=0.4), infraorbital=dict(AU06=0.9), fold_upper=dict(AU10=1.1, AU09=0.8, AU12=0.4), fold_lower=dict(AU12=1.1, AU10=0.4, AU06=0.2),
+    dimple=dict(AU14=2.0, AU12=0.2), marionette=dict(AU15=1.1), chin_crease=dict(AU17=1.0, AU15=0.2), chin_lumps=dict(AU17=1.7), stretch=dict(AU20=1.2, AU12=0.2),
     lip_lines=dict(AU23=1.1, AU28=0.6), lip_grain={}, bags={}, pores={})
 AGED = dict(forehead_inner=0.55, forehead_outer=0.55, frown=0.45, crow=0.6, pouch=0.3, infraorbital=0.4, fold_upper=0.5, fold_lower=0.7, marionette=0.6, lip_lines=0.25, bags=0.9, chin_crease=0.2)
 
@@ -1290,7 +1321,7 @@ def _still_wrinkles(p: Person) -> np.ndarray: # (W,)
     "Strength of each wrinkle without expression."
     return np.array([{'lip_grain': 0.35, 'pores': 0.7 + 0.8 * p.wrinkles}.get(k, AGED.get(k, 0) * p.wrinkles**1.5 + (0.10 if k.startswith('fold') else 0)) for k in WRINKLES])
 
-# %% ../nbs/07_faces.ipynb #c1ec9cff
+# %% ../nbs/07_faces.ipynb #95602062
 TEXTURE_CHANNELS = 7 # log red, green, blue; slopes across and up, gloss; hair
 
 @functools.lru_cache(maxsize=4096)
@@ -1305,8 +1336,8 @@ def _skin_weights(
     for name, cover in zip(('moustache', 'goatee', 'jaw'), p.facial_hair): out[row[f'hair_{name}'], 6] = cover
     if p.sex == 'male':
         for name in ('moustache', 'goatee', 'jaw'): out[row[f'hair_{name}'], 6] = max(out[row[f'hair_{name}'], 6], 0.06)
-    out[row['hair_scalp'], 6] = {'buzz': 0.75, 'bald': 0.10, 'receding': 0.15}.get(p.hair, 0.0)
-    out[row['whole'], 5], out[row['lips'], 5] = 1.0, 0.9 + 0.8 * p.makeup
+    out[row['hair_scalp'], 6] = {'buzz': 0.86, 'bald': 0.10, 'receding': 0.15}.get(p.hair, 0.0)
+    out[row['whole'], 5], out[row['lips'], 5] = 1.0 - 0.05 * max(0, p.tone - 5), 0.25 + 0.5 * p.makeup
     out[row['nose'], 5], out[row['forehead'], 5], out[row['lid'], 5] = 0.5, 0.35, 0.3
     return torch.from_numpy(out.astype(np.float32))
 
@@ -1323,15 +1354,15 @@ def _texture_weights(
     "What each map adds to each channel of each face."
     weights = torch.stack([_skin_weights(p, tuple(maps.names)) for p in people], 1)
     still = torch.from_numpy(np.stack([_still_wrinkles(p) for p in people]).astype(np.float32))
-    folds = (still + aus @ _wrinkle_matrix()).clamp_max(1.7)
+    folds = (still + aus @ _wrinkle_matrix()).clamp_max(2.2)
     rows = {kind: [maps.names[f'{kind}_{k}'] for k in WRINKLES] for kind in ('dark', 'slope_x', 'slope_y')}
-    weights[rows['dark'], :, :3] = folds.T[..., None] * torch.tensor([-0.34, -0.46, -0.48])
+    weights[rows['dark'], :, :3] = folds.T[..., None] * torch.tensor([-0.28, -0.38, -0.40])
     weights[rows['slope_x'], :, 3] = weights[rows['slope_y'], :, 4] = folds.T
     sucked = 1 - 0.17 * aus[:, AUS.index('AU28')] - 0.03 * aus[:, AUS.index('AU23')]
     weights[maps.names['lips'], :, :3] *= sucked.clamp_min(0.1)[:, None]
     return weights
 
-# %% ../nbs/07_faces.ipynb #c7a52d54
+# %% ../nbs/07_faces.ipynb #ec994b86
 @functools.lru_cache(maxsize=4)
 def _brow_rows(size: int) -> tuple[int, int]:
     "The rows of the texture that hold the brows."
@@ -1347,7 +1378,7 @@ def _brow_cover(
     a, b = _brow_rows(maps.size)
     along, above, strands = (m[a:b, :, None] for m in maps.brow)
     thick, arch, density = torch.tensor([p.brows for p in people]).T
-    middle = arch * (4 * along * (1 - along)) - 0.8 * _smoothstep(along, 0.7, 1.0)
+    middle = arch * (4 * along * (1 - along)) + 1.4 * (1 - _smoothstep(along, 0.0, 0.3)) - 0.8 * _smoothstep(along, 0.7, 1.0)
     taper = (0.72 + 0.4 * _smoothstep(along, 0, 0.3)) * (1 - 0.85 * _smoothstep(along, 0.5, 1.0))
     body = (thick * taper - (above - middle).abs()) / 1.5 + 0.35
     ends = _smoothstep(along, 0.005, 0.10) * (1 - _smoothstep(along, 0.93, 1.0))
@@ -1357,22 +1388,17 @@ def _texture(
     people: Sequence[Person],
     aus: Tensor, # (B, 18)
     maps: SkinMaps,
-) -> Tensor: # (size², B, 6): linear red, green, blue; slopes across and up; gloss
+) -> Tensor: # (size², B, 7), see `TEXTURE_CHANNELS`
     "The skin of each face on the unrolled template."
     weights, n = _texture_weights(people, aus, maps), len(people)
-    colour = (maps.maps @ weights[..., :3].flatten(1)).exp_().view(-1, n, 3)
-    slopes_gloss = (maps.maps @ weights[..., 3:6].flatten(1)).view(-1, n, 3)
-    hairy = maps.hairy
-    grown = maps.maps[:, hairy] @ weights[hairy, :, 6]
-    cover = grown * (0.80 + 0.5 * maps.strands.view(-1, 1) * (1 - 0.3 * grown)).clamp(0, 1.2)
+    out = torch.empty(maps.size**2, n * TEXTURE_CHANNELS)
+    for (some, band), part in zip(maps.bands, out.chunk(N_BANDS)): torch.mm(band, weights[some].flatten(1), out=part)
+    out = out.view(-1, n, TEXTURE_CHANNELS)
+    grown = out[..., 6]
+    cover = grown * (0.88 + 0.30 * maps.strands.view(-1, 1) * (1 - 0.6 * grown)).clamp(0, 1.1)
     a, b = (r * maps.size for r in _brow_rows(maps.size))
     cover[a:b] = torch.maximum(cover[a:b], _brow_cover(people, maps).view(b - a, n))
-    cover = cover.clamp_(0, 0.96)[..., None]
-    hair = torch.tensor(np.stack([_hair_albedo(p) * (0.55 + 0.35 * p.grey) + 0.004 for p in people]), dtype=torch.float32)
-    out = torch.empty(len(colour), n, 6)
-    torch.lerp(colour, hair, cover, out=out[..., :3])
-    out[..., 3:] = slopes_gloss
-    out[..., 5:] *= 1 - 0.7 * cover
+    out[..., 6] = cover.clamp_(0, 0.96)
     return out
 
 # %% ../nbs/07_faces.ipynb #263d479e
@@ -1393,7 +1419,7 @@ def _sample(
     weights = torch.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy], 1)
     return F.embedding_bag(corners, texture.view(cells * b, -1), mode='sum', per_sample_weights=weights).T.contiguous()
 
-# %% ../nbs/07_faces.ipynb #1411c236
+# %% ../nbs/07_faces.ipynb #17831f62
 def _unit(v: Tensor) -> Tensor: # (3, N) → (3, N)
     "Vectors of length 1."
     return v * (v[0] * v[0] + v[1] * v[1] + v[2] * v[2] + 1e-12).rsqrt()
@@ -1411,6 +1437,7 @@ class Scene:
     upright: Tensor # (B, V, 3), points before the head turns
     points: Tensor # (B, V, 3), points after
     eyeballs: Tensor # (B, 2, 3), after
+    colours: Tensor # (5, 3, B), see `_colours`
     teeth: Tensor # (B, 2), mm: edge of the upper and of the lower teeth, upright
 
     def mm(self): # (B,), pixels per mm
@@ -1432,7 +1459,7 @@ def _lid_distances(
     out[:, rims, 2:] = p[:, rims, :2]
     return out
 
-# %% ../nbs/07_faces.ipynb #526f136d
+# %% ../nbs/07_faces.ipynb #cafe94bd
 def _eye_colour(
     scene: Scene,
     face: Tensor, # (N,), which face
@@ -1448,10 +1475,10 @@ def _eye_colour(
     r2 = dx * dx + dy * dy
     r = r2.sqrt()
     depth = (1 - r2 / EYEBALL_RADIUS**2).clamp_min(0.05).sqrt()
-    lamp = scene.lamp[face].T
+    lamp = scene.lamp.T.index_select(1, face)
     light = 0.35 + 0.65 * ((dx * lamp[0] + dy * lamp[1]) / EYEBALL_RADIUS + depth * lamp[2]).clamp_min(0)
     white = torch.tensor([0.66, 0.60, 0.56])[:, None] * (1 - torch.tensor([0.10, 0.32, 0.34])[:, None] * ((dx.abs() - 6) / 7).clamp(0, 1))
-    iris = torch.tensor(np.stack([_linear(EYE_COLOURS[p.eye_colour]) for p in scene.people]), dtype=torch.float32)[face].T
+    iris = scene.colours[4].index_select(1, face)
     angle = torch.atan2(dy, dx)
     fibre = 0.5 * torch.sin(angle * 23 + 2 * torch.sin(angle * 5)) + 0.5 * torch.sin(angle * 37 + 1.3)
     glow = 0.9 + 0.5 * _smoothstep(-dy, -4, 5) + 0.25 * fibre * _smoothstep(r, 2, 3.5)
@@ -1462,7 +1489,7 @@ def _eye_colour(
     inner = _smoothstep(torch.where(side == 1, -dx, dx), 10.5, 13.0)
     colour = colour + inner * (torch.tensor([0.42, 0.20, 0.17])[:, None] - colour)
     rim = 1 - _smoothstep(distances[1], 0.25, 1.1)
-    skin = torch.tensor(np.stack([_tone(p) for p in scene.people]), dtype=torch.float32)[face].T * torch.tensor([0.9, 0.62, 0.58])[:, None]
+    skin = scene.colours[0].index_select(1, face) * torch.tensor([0.9, 0.62, 0.58])[:, None]
     colour = (colour + rim * (skin - colour)) * light
     shadow = 1 - 0.72 * torch.exp(-(distances[0] / 1.5)**1.0) - 0.10 * torch.exp(-distances[1] / 1.2)
     glint = torch.exp(-(((dx - 3.6 * lamp[0]) / 0.85)**2 + ((dy - 1.1 - 4.2 * lamp[1]) / 0.85)**2)**2)
@@ -1497,7 +1524,7 @@ def _mouth_colour(
     colour = colour + tooth * (enamel - colour)
     return colour * (0.12 + 0.88 * deep)
 
-# %% ../nbs/07_faces.ipynb #11c30a7d
+# %% ../nbs/07_faces.ipynb #22d2f18a
 def _scene(
     people: Sequence[Person],
     aus: Tensor, # (B, 18)
@@ -1516,7 +1543,8 @@ def _scene(
     middle = len(t.lips[0]) // 2
     still = t.points[t.lips[0][middle], 1] + shape @ t.shapes[:, t.lips[0][middle], 1]
     teeth = torch.stack([still - 1.0, still - 3.2 - 12.5 * aus[:, AUS.index('AU26')] / 5], 1)
-    return Scene(tuple(people), t, size, aus, rotation, lamp, _camera(turned, size), upright, _turn(upright, rotation, t.follow), eyeballs=turned, teeth=teeth)
+    colours = torch.from_numpy(np.stack([_colours(p) for p in people])).permute(1, 2, 0).contiguous()
+    return Scene(tuple(people), t, size, aus, rotation, lamp, _camera(turned, size), upright, _turn(upright, rotation, t.follow), eyeballs=turned, colours=colours, teeth=teeth)
 
 # %% ../nbs/07_faces.ipynb #49208a67
 SKIN_WRAP = (0.34, 0.18, 0.13) # how far red, green and blue light travel under the skin, as a share of the terminator
@@ -1568,7 +1596,7 @@ def _solid_values(
     sky = sky.expand(len(normals), -1)
     return torch.cat([normals, torch.stack([sky, lamp], 2), t.place.expand(len(normals), -1, -1), _lid_distances(scene)], 2)
 
-# %% ../nbs/07_faces.ipynb #65ec0dbc
+# %% ../nbs/07_faces.ipynb #e9ef0e95
 def _skin_colour(
     scene: Scene,
     face: Tensor, # (N,)
@@ -1576,13 +1604,15 @@ def _skin_colour(
     texture: Tensor, # see `_texture`
 ) -> Tensor: # (3, N), linear light
     "Skin with its wrinkles, lit."
-    albedo_slopes_gloss = _sample(texture, face, values[5:7])
-    albedo, sx, sy, gloss = albedo_slopes_gloss[:3], *albedo_slopes_gloss[3:]
+    sampled = _sample(texture, face, values[5:7])
+    skin, (sx, sy, gloss, cover) = sampled[:3].exp(), sampled[3:]
+    albedo = skin + cover * (scene.colours[2].index_select(1, face) - skin)
+    gloss = gloss * (1 - 0.7 * cover)
     angle = values[5] * PLACE_ANGLE
-    turn = scene.rotation.flatten(1)[face].T
+    turn = scene.rotation.flatten(1).T.index_select(1, face)
     normal = _unit(values[:3]) - (sx * torch.cos(angle)) * turn[0::3] + (sx * torch.sin(angle)) * turn[2::3] - sy * turn[1::3]
     normal = _unit(normal)
-    lamp = scene.lamp[face].T
+    lamp = scene.lamp.T.index_select(1, face)
     return albedo * _lit(normal, lamp, values[4], values[3], SKIN_WRAP) + gloss * _shine(normal, lamp, values[4], values[3])
 
 def _cloth_colour(scene, face, values):
@@ -1594,14 +1624,14 @@ def _cloth_colour(scene, face, values):
     edge = base + rise * _smoothstep(turn.abs(), 0.0, 1.0)
     inside = _smoothstep(edge - y, -0.6, 0.6)
     seam = 0.55 + 0.45 * _smoothstep(edge - y, 1.0, 5.0)
-    cloth = torch.tensor(np.stack([_linear(p.clothes) for p in scene.people]), dtype=torch.float32)[face].T
+    cloth = scene.colours[3].index_select(1, face)
     rib = 1 + 0.05 * torch.sin(x * 2.6) * torch.sin(y * 2.6)
     normal = _unit(values[:3])
-    lit = _lit(normal, scene.lamp[face].T, values[4], values[3], (0.1, 0.1, 0.1))
+    lit = _lit(normal, scene.lamp.T.index_select(1, face), values[4], values[3], (0.1, 0.1, 0.1))
     shadow = 1 - 0.35 * (_smoothstep(y - edge, -0.5, 0.0) * _smoothstep(edge + 4 - y, 0.0, 4.0))
     return inside, cloth * 0.9 * rib * seam * lit, shadow
 
-# %% ../nbs/07_faces.ipynb #89c57393
+# %% ../nbs/07_faces.ipynb #6d154c4c
 def _shade_solid(
     scene: Scene,
     raster: Raster,
@@ -1615,28 +1645,28 @@ def _shade_solid(
     face, cell = torch.div(raster.pixels, area, rounding_mode='floor'), raster.pixels % area
     material = materials[raster.triangle]
     colour = _skin_colour(scene, face, values, texture)
-    ear = 1 - 0.75 * values[7].clamp(0, 1) * ((material == SKIN) & (values[7] > 0))
+    ear = 1 - 0.5 * values[7].clamp(0, 1) * ((material == SKIN) & (values[7] > 0))
     colour = colour * ear * torch.stack([torch.ones_like(ear), 0.85 + 0.15 * ear, 0.85 + 0.15 * ear])
     y = torch.div(cell, scene.size, rounding_mode='floor').float() + 0.5
     x = (cell % scene.size).float() + 0.5
     for kind in (EYES, MOUTH, BODY, GLASSES):
         some = torch.nonzero(material == kind)[:, 0]
         if not len(some): continue
-        f, v = face[some], values[:, some]
+        f, v = face.index_select(0, some), values.index_select(1, some)
         if kind == EYES: new = _eye_colour(scene, f, torch.stack([x[some], y[some]]), v[7:])
         elif kind == MOUTH: new = _mouth_colour(scene, f, v[7:])
         elif kind == BODY:
             inside, cloth, shadow = _cloth_colour(scene, f, v)
             new = colour[:, some] * shadow + inside * (cloth - colour[:, some] * shadow)
         else: new = _frame_colour(scene, f, v)
-        colour[:, some] = new
+        colour.index_copy_(1, some, new)
     return colour
 
 def _frame_colour(scene, face, values):
     "Glossy plastic."
     dark = torch.tensor([p.glasses for p in scene.people])[face]
-    tint = torch.tensor(np.stack([0.25 * _linear(p.clothes) for p in scene.people]), dtype=torch.float32)[face].T
-    normal, lamp = _unit(values[:3]), scene.lamp[face].T
+    tint = 0.25 * scene.colours[3].index_select(1, face)
+    normal, lamp = _unit(values[:3]), scene.lamp.T.index_select(1, face)
     albedo = 0.012 + (1 - dark) * tint
     return albedo * _lit(normal, lamp, torch.ones_like(dark), torch.ones_like(dark), (0.0, 0.0, 0.0)) + 1.6 * _shine(normal, lamp, torch.ones_like(dark), torch.ones_like(dark))
 
@@ -1654,7 +1684,7 @@ def _background(
     a, b = both.permute(2, 1, 0)[:, :, :, None, None].unbind(1)
     return (a + ramp * (b - a)) * glow
 
-# %% ../nbs/07_faces.ipynb #bf2b7b4f
+# %% ../nbs/07_faces.ipynb #53a89df2
 @dataclass(frozen=True)
 class HairStyle:
     "What makes a hair style, in mm."
@@ -1678,16 +1708,16 @@ STYLES = dict(
     tied=HairStyle('back', 6, 4, -14, -60, 0, 2.2, ragged=0.9),
     curly=HairStyle('crown', 22, 20, -70, -80, 6, 3.5, curl=0.9, covers_ears=True),
     pixie=HairStyle('swept', 15, 7, -20, -60, 18, 2.4),
-    short=HairStyle('crown', 12, 4, -14, -60, 3, 1.9),
-    side=HairStyle('swept', 16, 4.5, -16, -60, 2, 1.9),
-    quiff=HairStyle('back', 22, 3.5, -14, -60, 0, 1.9),
-    receding=HairStyle('back', 5, 5, -16, -60, 0, 1.8, recede=20),
+    short=HairStyle('swept', 10, 3.5, -8, -60, 3, 1.9, ragged=1.6),
+    side=HairStyle('swept', 17, 4, -8, -60, 9, 1.9, ragged=1.6),
+    quiff=HairStyle('back', 22, 3.5, -8, -60, -2, 1.9, ragged=1.3),
+    receding=HairStyle('back', 5, 4, -8, -60, 0, 1.8, recede=20, ragged=1.6),
     afro=HairStyle('crown', 30, 26, -30, -60, 0, 2.4, curl=1.0, covers_ears=True),
 )
 HAIR_COLUMNS, SKULL_ROWS, FALL_ROWS = 49, 17, 12 # the shell's grid
 BACK_ROWS, BACK_COLUMNS = 8, 11 # a curtain behind the neck
 
-# %% ../nbs/07_faces.ipynb #078dcd8c
+# %% ../nbs/07_faces.ipynb #8a7823e3
 def _hair_edge(
     style: HairStyle,
     across: np.ndarray, # mm from the middle on the unrolled head, signed
@@ -1701,9 +1731,10 @@ def _hair_edge(
     else: fringe = style.fringe
     line = line - fringe * _smoothstep(-wide, -66, -40)
     front = (up - line) / np.sqrt(1 + (0.019 * np.minimum(wide, 62))**2 + np.where(wide > 62, style.slope**2, 0))
+    if style.covers_ears: front = np.maximum(front, wide - 80)
     end = style.ends + (style.nape - style.ends) * _smoothstep(wide, 125, 170)
     edge = np.minimum(front, up - end)
-    if not style.covers_ears: edge = np.minimum(edge, 26 * (np.sqrt(((wide - 118) / 24)**2 + ((up + 19) / 32)**2) - 1))
+    if not style.covers_ears: edge = np.minimum(edge, 26 * (np.sqrt(((wide - 118) / 28)**2 + ((up + 22) / 34)**2) - 1))
     return edge
 
 def _hair_flow(
@@ -1716,7 +1747,7 @@ def _hair_flow(
     turn, fall = np.arctan2(x, z), np.arccos(np.clip(y / np.linalg.norm(p - SKULL_CENTRE, axis=1), -1, 1))
     if style.flow == 'back': return np.where(y > -20, x, across) * 1.0, z - 0.6 * y
     if style.flow == 'crown': return turn * 75, fall * 90
-    if style.flow == 'swept': return z * 0.95 + 0.35 * y + 0.25 * x, np.abs(x + 28) + np.maximum(-y, 0)
+    if style.flow == 'swept': return z * 0.9 - 0.45 * np.maximum(y, -60) + 0.2 * x, np.abs(x + 28) + np.maximum(-y, 0)
     return z - 0.22 * np.maximum(y, -60), np.abs(x) + np.maximum(20 - y, 0)
 
 # %% ../nbs/07_faces.ipynb #364c1638
@@ -1818,12 +1849,12 @@ def _along_strands(points, q, normals, triangles):
     along = np.cross(normals, total)
     return along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
 
-# %% ../nbs/07_faces.ipynb #1a723bf6
+# %% ../nbs/07_faces.ipynb #ca1480bb
 @functools.lru_cache(maxsize=1)
 def _hair_noise() -> Tensor: # (512 * 512, 4): fine strands, locks, curls, thinning; about ±1
     "Tileable noise over 128 mm across and 512 mm along the strands."
     rng = np.random.default_rng(67)
-    layers = [_noise(rng, 512, 0.010, 0.05), _noise(rng, 512, 0.045, 0.10), _noise(rng, 512, 0.045, 0.25), _noise(rng, 512, 0.016, 0.10)]
+    layers = [_noise(rng, 512, 0.007, 14), _noise(rng, 512, 0.035, 8), _noise(rng, 512, 0.045, 1.6), _noise(rng, 512, 0.016, 8)]
     return torch.from_numpy(np.stack(layers, -1).reshape(-1, 4).astype(np.float32)) / 1.6
 
 def _strand_noise(
@@ -1836,10 +1867,9 @@ def _strand_noise(
     row = ((s * 1.0 + face_shift * 3.0).floor().long()) & 511
     return F.embedding(row * 512 + column, _hair_noise()).T
 
-# %% ../nbs/07_faces.ipynb #b14ed16f
+# %% ../nbs/07_faces.ipynb #d9accf1a
 def _hair_layer(
     scene: Scene,
-    grow: float = 0.0, # mm beyond the shell
 ) -> tuple[Raster, Tensor] | None: # raster and (B, V, 10) values; None where nobody has hair
     "The shells of the batch, placed and rasterised."
     shells = [_hair_shell(p.hair) if p.hair in STYLES else None for p in scene.people]
@@ -1848,7 +1878,7 @@ def _hair_layer(
     shape = torch.tensor([p.shape for p in scene.people], dtype=torch.float32)
     volume = torch.tensor([p.hair_traits[0] for p in scene.people])[:, None, None]
     chosen = [s or blank for s in shells]
-    points = torch.stack([s.points + (w @ s.shapes.flatten(1)).view(-1, 3) + v * s.thicker + grow * s.values[:, :3] for s, w, v in zip(chosen, shape, volume)])
+    points = torch.stack([s.points + (w @ s.shapes.flatten(1)).view(-1, 3) + v * s.thicker for s, w, v in zip(chosen, shape, volume)])
     follow, values = torch.stack([s.follow for s in chosen]), torch.stack([s.values for s in chosen])
     seen = torch.stack([s.solid if has else torch.zeros_like(s.solid) for s, has in zip(chosen, shells)])
     turned = _turn(points, scene.rotation, follow)
@@ -1857,12 +1887,11 @@ def _hair_layer(
     triangles = torch.from_numpy(_hair_triangles())
     return rasterise(scene.camera(turned), turned[..., 2], triangles, scene.size, seen), values
 
-# %% ../nbs/07_faces.ipynb #7d2c007e
+# %% ../nbs/07_faces.ipynb #b507b3ca
 def _hair_pixels(
     scene: Scene,
     raster: Raster,
     values: Tensor, # (B, V, 10)
-    sparse: bool, # single strands instead of a dense surface
 ) -> tuple[Tensor, Tensor]: # (3, N) linear light; (N,) opacity
     "Strands with their highlights, thinning out at the edges."
     v = raster(values).T.contiguous()
@@ -1873,11 +1902,11 @@ def _hair_pixels(
     fine, lock, curl, thin = _strand_noise(traits[2], q, v[7] * (1 + 3.0 * traits[3]))
     edge = v[8] + 3.0 * traits[0] - 5.0 * traits[6] + traits[5] * (fine + lock)
     opacity = _smoothstep(edge, -2.0, 4.5)
-    if sparse: opacity = 0.4 * opacity * _smoothstep(thin + 0.4 * lock, 0.05, 0.8)
     texture = (0.26 * fine + 0.26 * lock * (1 - traits[3]) + 0.55 * curl * traits[3])
-    albedo = torch.tensor(np.stack([_hair_albedo(p) for p in scene.people]), dtype=torch.float32)[face].T * torch.exp(texture - 0.05)
+    albedo = scene.colours[1].index_select(1, face) * torch.exp(texture - 0.05)
     normal = _unit(v[:3])
-    lamp = scene.lamp[face].T
+    opacity = opacity * _smoothstep(normal[2] + 0.05 * (fine + thin), -0.02, 0.12)
+    lamp = scene.lamp.T.index_select(1, face)
     strand = _unit(v[3:6] + normal * (0.10 * fine + 0.16 * lock + 0.5 * traits[3] * curl))
     half = _unit(lamp + torch.tensor([0.0, 0.0, 1.0])[:, None])
     sheen = (1 - (strand * half).sum(0).square()).clamp_min(0)
@@ -1890,7 +1919,7 @@ def _hair_pixels(
     gloss = open_sky * (normal * lamp).sum(0).clamp_min(0) * (1 - 0.65 * traits[3])
     return albedo * (light + 0.9 * gloss * sheen8) + 0.035 * gloss * sheen32 * (1 + 0.5 * fine) + 0.05 * rim * open_sky * albedo.sqrt(), opacity
 
-# %% ../nbs/07_faces.ipynb #36835119
+# %% ../nbs/07_faces.ipynb #b23dd6df
 def _over(
     picture: Tensor, # (3, B·P·P), linear light; changed in place
     depth: Tensor, # (B·P·P,), mm, of what is there already
@@ -1901,8 +1930,8 @@ def _over(
     "Lay a translucent layer over what lies behind it."
     behind = depth[raster.pixels]
     opacity = opacity * (raster.depth > behind - 0.5)
-    below = picture[:, raster.pixels]
-    picture[:, raster.pixels] = below + opacity * (colour - below)
+    below = picture.index_select(1, raster.pixels)
+    picture.index_copy_(1, raster.pixels, below + opacity * (colour - below))
     return torch.zeros_like(depth).index_copy_(0, raster.pixels, opacity)
 
 def _hair_shadow(
@@ -1910,11 +1939,12 @@ def _hair_shadow(
     mm: float, # pixels per mm
 ) -> Tensor: # (B, P, P), 0–1
     "The soft shadow that hair casts on the skin below it."
-    near = max(1, int(round(2.2 * mm)))
-    soft = F.avg_pool2d(cover[:, None], 2 * near + 1, 1, near, count_include_pad=False)[:, 0]
-    return F.pad(soft, (0, 0, near, 0))[:, :cover.shape[1]]
+    k = 2 if mm < 1.2 else 4
+    near = max(1, int(round(3.0 * mm / k)))
+    soft = F.avg_pool2d(F.avg_pool2d(cover[:, None], k), 2 * near + 1, 1, near, count_include_pad=False)
+    return F.interpolate(F.pad(soft, (0, 0, near, 0))[:, :, :soft.shape[2]], cover.shape[1:], mode='bilinear', align_corners=False)[:, 0]
 
-# %% ../nbs/07_faces.ipynb #0d8d9617
+# %% ../nbs/07_faces.ipynb #61777d07
 def _paint(
     people: Sequence[Person],
     aus: Tensor, # (B, 18)
@@ -1931,22 +1961,19 @@ def _paint(
     texture = _texture(people, aus, _skin_maps(128 if size <= 160 else 256 if size <= 320 else 512))
     picture = _background(people, size).flatten(1)
     colour = _shade_solid(scene, raster, _solid_values(scene, light, pose), texture, t.materials[drawn])
-    picture[:, raster.pixels] = colour
+    picture.index_copy_(1, raster.pixels, colour)
     depth = raster.spread(raster.depth, -1000.0).view(-1)
     layer = _hair_layer(scene)
     if layer is not None:
-        colour, opacity = _hair_pixels(scene, *layer, sparse=False)
+        colour, opacity = _hair_pixels(scene, *layer)
         hidden = opacity * (layer[0].depth > depth[layer[0].pixels] - 0.5)
         cover = torch.zeros_like(depth).index_copy_(0, layer[0].pixels, hidden).view(len(people), size, size)
         shadow = _hair_shadow(cover, float(scene.mm().mean())).reshape(-1)
         picture *= 1 - 0.5 * shadow * (depth > -90)
         _over(picture, depth, layer[0], colour, opacity)
-        if size > 200:
-            layer = _hair_layer(scene, grow=1.5)
-            _over(picture, depth, layer[0], *_hair_pixels(scene, *layer, sparse=True))
     return picture.view(3, len(people), size, size)
 
-# %% ../nbs/07_faces.ipynb #4e6301e2
+# %% ../nbs/07_faces.ipynb #2b4a21e0
 def _develop(
     linear: Tensor, # (3, B, P, P), linear light
     size: int, # pixels of the picture
@@ -1956,15 +1983,20 @@ def _develop(
     x = linear.transpose(0, 1)
     k = x.shape[-1] // size
     if k == 2 and size < 200:
-        tap = torch.tensor([0.125, 0.375, 0.375, 0.125])
-        x = F.pad(x, (1, 1, 1, 1), mode='replicate').flatten(0, 1)[:, None]
-        x = F.conv2d(F.conv2d(x, tap.view(1, 1, 4, 1), stride=(2, 1)), tap.view(1, 1, 1, 4), stride=(1, 2))
-        x = x.view(-1, 3, size, size)
+        lens = _lens(size)
+        x = (lens @ linear @ lens.T).transpose(0, 1)
     else: x = F.avg_pool2d(x, k)
     bright = (x - 0.7).clamp_min(0)
     x = torch.where(x > 0.7, 0.7 + bright / (1 + bright / 0.32), x)
     grain = np.stack([np.random.default_rng([seed, 9]).standard_normal((3, size, size), dtype=np.float32) for seed in noise])
     return (_srgb(x) + torch.from_numpy(grain) * CAMERA_NOISE).clamp_(0, 1)
+
+@functools.lru_cache(maxsize=8)
+def _lens(size: int) -> Tensor: # (size, 2 · size)
+    "Halve a picture with the weights 1 7 7 1."
+    out, i = torch.zeros(size, 2 * size), torch.arange(size)
+    for k, w in enumerate((0.0625, 0.4375, 0.4375, 0.0625)): out[i, (2 * i - 1 + k).clamp(0, 2 * size - 1)] += w
+    return out
 
 CAMERA_NOISE = 0.004 # standard deviation, about one of 256 levels
 
@@ -2024,7 +2056,7 @@ class Photo:
     def of(self, person): # Person → Photo: the same expression, pose, light and noise on someone else
         return replace(self, person=person)
 
-# %% ../nbs/07_faces.ipynb #f83e040b
+# %% ../nbs/07_faces.ipynb #c1917e82
 def _in_parallel(work, items):
     "Results of `work` for each item, on as many threads as torch may use, each thread on its own."
     n = min(len(items), torch.get_num_threads())
@@ -2040,10 +2072,12 @@ def _tensors(photos: Sequence[Photo]):
     rows = lambda values: torch.tensor(values, dtype=torch.float32).view(len(photos), -1)
     return [p.person for p in photos], rows([p.aus for p in photos]), rows([p.pose for p in photos]), rows([(p.light.azimuth, p.light.elevation) for p in photos])
 
+N_AT_ONCE = 2**17 # pixels; what a core's cache holds
+
 def _batches(photos, size):
     "Photos in groups that fit the cache, and the side of the supersampled picture."
     side = size * (2 if size >= 48 else 4)
-    step = max(1, 2**17 // side**2)
+    step = max(1, N_AT_ONCE // side**2)
     return [photos[i:i + step] for i in range(0, len(photos), step)], side
 
 # %% ../nbs/07_faces.ipynb #e2bde08d
@@ -2091,7 +2125,7 @@ def render_batch(
     if not len(aus) == len(pose) == len(light) == len(noise) == n: raise InputError(f'got {n} people, {len(aus)} rows of AUs, {len(pose)} poses, {len(light)} lights, {len(noise)} noise seeds; expected as many of each')
     return render_photos([Photo(p, a, tuple(q.tolist()), Light(*l.tolist()), int(s)) for p, a, q, l, s in zip(people, aus, pose, light, noise)], size)
 
-# %% ../nbs/07_faces.ipynb #622c1ae6
+# %% ../nbs/07_faces.ipynb #b55204eb
 def inner_face(
     photos: Sequence[Photo],
     size: int = 64, # pixels
@@ -2108,13 +2142,13 @@ def _inner_pixels(scene: Scene) -> Tensor: # (B, P, P), bool
     t = scene.t
     drawn = torch.nonzero(t.materials != GLASSES)[:, 0]
     raster = rasterise(scene.camera(scene.points), scene.points[..., 2], t.triangles[drawn], scene.size)
-    x, y = raster(t.place.expand(len(scene.points), -1, -1)).T
+    x, y, apart = raster(torch.cat([t.place, t.local[:, :1]], 1).expand(len(scene.points), -1, -1)).T
     across, up = x.abs() * PLACE_ANGLE * UNROLLED_MM, y * PLACE_HEIGHT + 5
-    inside = ((across / 62)**4 + ((up + 30) / 68)**4 < 1) & (t.materials[drawn][raster.triangle] != BODY)
+    inside = ((across / 62)**4 + ((up + 30) / 68)**4 < 1) & (t.materials[drawn][raster.triangle] != BODY) & (apart <= 0) # neither neck nor ears
     inner, depth = raster.spread(inside)[0], raster.spread(raster.depth, -1000.0).view(-1)
     layer = _hair_layer(scene)
     if layer is None: return inner
-    _, opacity = _hair_pixels(scene, *layer, sparse=False)
+    _, opacity = _hair_pixels(scene, *layer)
     hair = (opacity > 0.5) & (layer[0].depth > depth[layer[0].pixels] - 0.5)
     return inner & ~layer[0].spread(hair)[0]
 
@@ -2201,18 +2235,18 @@ def _person(seed: int) -> Person:
     "The person of a seed, drawn once."
     return Person(seed)
 
-# %% ../nbs/07_faces.ipynb #fd5e52f1
+# %% ../nbs/07_faces.ipynb #727c94cb
 SOURCE, N_PHOTOS, SHIPPED_SIZE, SHIPPED_QUALITY = 'eve', 20, 256, 92
 
 @functools.lru_cache(maxsize=1)
 def builtin_people() -> dict[str, Person]: # name → person
     "Ada, Bea, Cid, Dan and Eve."
     return dict(
-        ada=Person(1, sex='female', age=27.0, tone=2, hair='long', hair_colour='light', glasses=0.0),
-        bea=Person(2, sex='female', age=44.0, tone=6, hair='bob', hair_colour='dark', glasses=0.0),
-        cid=Person(3, sex='male', age=36.0, tone=4, hair='short', hair_colour='brown', glasses=0.0),
-        dan=Person(4, sex='male', age=31.0, tone=8, hair='buzz', hair_colour='black', glasses=0.0),
-        eve=Person(5, sex='female', age=33.0, tone=3, hair='wavy', hair_colour='dark', glasses=0.0))
+        ada=Person(9, sex='female', age=27.0, tone=2, hair='long', hair_colour='blond', glasses=0.0, grey=0.0),
+        bea=Person(17, sex='female', age=48.0, tone=6, hair='bob', hair_colour='dark', glasses=0.0, grey=0.0),
+        cid=Person(27, sex='male', age=38.0, tone=4, hair='side', hair_colour='brown', glasses=0.0, grey=0.0),
+        dan=Person(32, sex='male', age=31.0, tone=8, hair='buzz', hair_colour='black', glasses=0.0, grey=0.0),
+        eve=Person(48, sex='female', age=33.0, tone=3, hair='wavy', hair_colour='dark', glasses=0.0, grey=0.0))
 
 def _name_error(spec):
     "What `resolve` says about a name it does not know."
