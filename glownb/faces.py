@@ -306,7 +306,7 @@ def _smooth_shapes(
         out[f'smooth_{k:02}'] = d
     return out
 
-# %% ../nbs/07_faces.ipynb #f336fb54
+# %% ../nbs/07_faces.ipynb #494e2986
 @dataclass(frozen=True)
 class Pull:
     "A Gaussian displacement at a point of the face."
@@ -332,7 +332,7 @@ AU_SHAPES = dict(
     AU04=AuShape(0.7, ((107, 16), (105, 16), (9, 14)), (Pull(107, -3.5, -5.0, 1.5, 10), Pull(105, -1.5, -4.0, 0, 11), Pull(9, 0, -2.5, 0.5, 9))),
     AU05=AuShape(0.0, ((159, 8),), (Pull(159, 0, 4.0, -0.3, 6, 1), Pull(160, 0, 0.8, 0, 5, 1), Pull(158, 0, 0.8, 0, 5, 1))),
     AU06=AuShape(0.6, ((50, 20), (145, 9)), (Pull(50, 1.0, 4.5, 2.6, 13), Pull(118, 0.5, 2.5, 1.0, 9), Pull(145, 0, 1.0, 0.5, 6, -1), Pull(226, -1.0, -0.8, 0, 8))),
-    AU07=AuShape(0.5, ((145, 9), (159, 8)), (Pull(145, 0, 2.6, 0.2, 6, -1), Pull(159, 0, -1.8, 0, 6, 1))),
+    AU07=AuShape(0.5, ((145, 9), (159, 8)), (Pull(145, 0, 3.0, 0.2, 6, -1), Pull(159, 0, -2.0, 0, 6, 1))),
     AU09=AuShape(0.25, ((129, 14), (55, 10)), (Pull(129, 1.2, 4.5, 0, 9), Pull(198, 0.5, 3.5, 1.2, 8), Pull(55, -1.5, -3.5, 0.5, 8), Pull(37, 0, 2.0, 0, 8, 1), Pull(5, 0, 1.5, 0, 9))),
     AU10=AuShape(0.5, ((37, 14),), (Pull(206, 1.0, 2.5, 1.2, 9), Pull(2, 0, 1.5, 0, 9)), part=(4.6, 0)),
     AU12=AuShape(0.7, ((61, 20), (50, 18)), (Pull(61, 6.0, 6.0, -3.5, 11), Pull(205, 1.0, 3.5, 2.4, 12), Pull(17, 0, 1.0, -1.5, 10, -1))),
@@ -936,7 +936,7 @@ def _pigment_maps(
         freckles=zoom(_smoothstep(spots, 1.5, 2.4)) * np.clip(cheek, 0, 1), age_spots=zoom(_smoothstep(_noise(rng, 512, 0.03), 1.9, 2.4)),
         pores=zoom(_noise(rng, 512, 0.006)), **noise)
 
-# %% ../nbs/07_faces.ipynb #104a7401
+# %% ../nbs/07_faces.ipynb #78534b10
 def _hair_maps(
     c: Canvas,
 ) -> dict[str, np.ndarray]: # (size, size), 0–1
@@ -951,16 +951,16 @@ def _hair_maps(
     goatee = np.maximum(_smoothstep(-c.up - 0.012 * c.across**2 * (c.across > 12), 77, 88) * _smoothstep(-c.across, -38, -20), around)
     soul = c.spot((0, -79), 4, 4)
     jaw = np.maximum(cheek * _smoothstep(-c.across, -134, -116), _smoothstep(-c.up, 80, 88) * _smoothstep(-c.across, -134, -116)) * (1 - 0.6 * c.spot((14, -77), 7, 4))
-    hairline = 52 - 0.010 * c.across**2 * (c.across < 62) - np.where(c.across >= 62, 38 + 1.6 * (c.across - 62), 0)
+    hairline = 55 - 0.010 * c.across**2 * (c.across < 62) - np.where(c.across >= 62, 38 + 1.6 * (c.across - 62), 0)
     hairline = np.maximum(hairline, -14)
     sides = np.maximum(_smoothstep(c.up - hairline, -4, 8), _smoothstep(c.across, 80, 92) * _smoothstep(c.up, -22, -8) * _smoothstep(-c.across, -104, -92))
     goatee = np.maximum(goatee, soul)
     return dict(moustache=moustache * off, goatee=goatee * off, jaw=jaw * off * (1 - goatee) * (1 - sides), scalp=sides)
 
-# %% ../nbs/07_faces.ipynb #b9f5f33e
+# %% ../nbs/07_faces.ipynb #d246d8fd
 def _groove(d, width):
     "A furrow of depth 1 with swollen banks."
-    return 0.45 * np.exp(-((d - 2.2 * width) / (1.5 * width))**2) - np.exp(-(d / width)**2)
+    return 0.28 * np.exp(-((d - 2.4 * width) / (1.6 * width))**2) - np.exp(-(d / width)**2)
 
 def _wrinkle_maps(
     c: Canvas,
@@ -973,7 +973,7 @@ def _wrinkle_maps(
     arc = lambda y, x0, x1, bend: [(x, y + bend * (x / 40)**2) for x in np.linspace(x0, x1, 9)]
     add('forehead_inner', *(arc(y, 0, 26, b) for y, b in ((28, -4), (35, -3), (42, -2))), width=1.4, depth=0.75, window=_smoothstep(-c.across, -34, -14))
     add('forehead_outer', *(arc(y, 18, 60, b) for y, b in ((33, -5), (40, -5), (46, -4))), width=1.4, depth=0.75, window=_smoothstep(c.across, 14, 30) * _smoothstep(-c.across, -60, -46))
-    add('frown', [(5.0, 7), (5.5, 16), (7.5, 25)], width=1.5, depth=1.1)
+    add('frown', [(5.0, 8), (5.5, 16), (7.0, 23)], width=1.6, depth=0.85)
     add('root', [(0, 4), (7, 3)], [(0, 8.5), (6, 8)], width=1.2, depth=0.8)
     add('bunny', [(4, -2), (14, -9)], [(6, -7), (16, -14)], [(10, -12), (19, -18)], width=1.2, depth=0.8)
     x, y = c.points[33]
@@ -990,7 +990,7 @@ def _wrinkle_maps(
     add('lip_grain', *([(a, -56), (a, -71)] for a in (2, 5, 8, 11, 14, 17, 20)), width=0.7, depth=0.16, window=_smoothstep(-np.abs(c.up + 64), -11, -6))
     lumps = _noise(np.random.default_rng(17), c.size, 0.022)
     window = c.spot((0, -90), 12, 7)
-    out['chin_lumps'] = (0.45 * window * lumps, window * _smoothstep(-lumps, 0.3, 1.6))
+    out['chin_lumps'] = (0.45 * window * lumps, window * (0.3 + 0.7 * _smoothstep(-lumps, 0.3, 1.6)))
     window = _smoothstep(-c.line(*RIGHT_EYE_LOWER), -11, -5) * (c.up < 2)
     out['bags'] = (1.0 * np.exp(-((c.line(*RIGHT_EYE_LOWER) - 5.5) / 3)**2) * (c.up < 2) * c.spot((32, -8), 12, 9), np.exp(-((c.line(*RIGHT_EYE_LOWER) - 9.5) / 1.6)**2) * (c.up < 0) * c.spot((30, -12), 11, 9))
     pores = _noise(np.random.default_rng(27), c.size, 0.010)
@@ -1287,7 +1287,7 @@ def _colours(p: Person) -> np.ndarray: # (5, 3), linear, float32
     hair = _hair_albedo(p)
     return np.stack([_tone(p), hair, hair * (0.55 + 0.35 * p.grey) + 0.004, _linear(p.clothes), _linear(EYE_COLOURS[p.eye_colour])]).astype(np.float32)
 
-# %% ../nbs/07_faces.ipynb #76c2b1a4
+# %% ../nbs/07_faces.ipynb #77044e98
 RED, BROWN, DARK = np.array([-0.05, -0.34, -0.30]), np.array([-0.22, -0.40, -0.50]), np.array([-1.0, -1.1, -1.15]) # blood, melanin, shade: change of log light
 
 def _pigments(
@@ -1311,9 +1311,9 @@ def _pigments(
     return out
 
 WRINKLES = dict( # strength at intensity 5 of each AU
-    forehead_inner=dict(AU01=0.95, AU02=0.1), forehead_outer=dict(AU02=0.95, AU01=0.1), frown=dict(AU04=1.5, AU09=0.3), root=dict(AU09=1.0, AU04=0.25), bunny=dict(AU09=1.1),
-    crow=dict(AU06=1.1), pouch=dict(AU07=1.4, AU06=0.4), infraorbital=dict(AU06=0.9), fold_upper=dict(AU10=1.1, AU09=0.8, AU12=0.4), fold_lower=dict(AU12=1.1, AU10=0.4, AU06=0.2),
-    dimple=dict(AU14=2.0, AU12=0.2), marionette=dict(AU15=1.1), chin_crease=dict(AU17=1.0, AU15=0.2), chin_lumps=dict(AU17=1.7), stretch=dict(AU20=1.2, AU12=0.2),
+    forehead_inner=dict(AU01=0.95, AU02=0.1), forehead_outer=dict(AU02=0.95, AU01=0.1), frown=dict(AU04=1.4, AU09=0.3), root=dict(AU09=1.0, AU04=0.25), bunny=dict(AU09=1.1),
+    crow=dict(AU06=1.1), pouch=dict(AU07=1.9, AU06=0.4), infraorbital=dict(AU06=0.9), fold_upper=dict(AU10=1.1, AU09=0.8, AU12=0.4), fold_lower=dict(AU12=1.1, AU10=0.4, AU06=0.2),
+    dimple=dict(AU14=2.0, AU12=0.2), marionette=dict(AU15=1.1), chin_crease=dict(AU17=1.6, AU15=0.2), chin_lumps=dict(AU17=2.0), stretch=dict(AU20=1.2, AU12=0.2),
     lip_lines=dict(AU23=1.1, AU28=0.6), lip_grain={}, bags={}, pores={})
 AGED = dict(forehead_inner=0.55, forehead_outer=0.55, frown=0.45, crow=0.6, pouch=0.3, infraorbital=0.4, fold_upper=0.5, fold_lower=0.7, marionette=0.6, lip_lines=0.25, bags=0.9, chin_crease=0.2)
 
@@ -1321,7 +1321,7 @@ def _still_wrinkles(p: Person) -> np.ndarray: # (W,)
     "Strength of each wrinkle without expression."
     return np.array([{'lip_grain': 0.35, 'pores': 0.7 + 0.8 * p.wrinkles}.get(k, AGED.get(k, 0) * p.wrinkles**1.5 + (0.10 if k.startswith('fold') else 0)) for k in WRINKLES])
 
-# %% ../nbs/07_faces.ipynb #95602062
+# %% ../nbs/07_faces.ipynb #d8a59aeb
 TEXTURE_CHANNELS = 7 # log red, green, blue; slopes across and up, gloss; hair
 
 @functools.lru_cache(maxsize=4096)
@@ -1336,7 +1336,7 @@ def _skin_weights(
     for name, cover in zip(('moustache', 'goatee', 'jaw'), p.facial_hair): out[row[f'hair_{name}'], 6] = cover
     if p.sex == 'male':
         for name in ('moustache', 'goatee', 'jaw'): out[row[f'hair_{name}'], 6] = max(out[row[f'hair_{name}'], 6], 0.06)
-    out[row['hair_scalp'], 6] = {'buzz': 0.86, 'bald': 0.10, 'receding': 0.15}.get(p.hair, 0.0)
+    out[row['hair_scalp'], 6] = {'buzz': 0.96, 'bald': 0.10, 'receding': 0.15}.get(p.hair, 0.0)
     out[row['whole'], 5], out[row['lips'], 5] = 1.0 - 0.05 * max(0, p.tone - 5), 0.25 + 0.5 * p.makeup
     out[row['nose'], 5], out[row['forehead'], 5], out[row['lid'], 5] = 0.5, 0.35, 0.3
     return torch.from_numpy(out.astype(np.float32))
@@ -1944,7 +1944,11 @@ def _hair_shadow(
     soft = F.avg_pool2d(F.avg_pool2d(cover[:, None], k), 2 * near + 1, 1, near, count_include_pad=False)
     return F.interpolate(F.pad(soft, (0, 0, near, 0))[:, :, :soft.shape[2]], cover.shape[1:], mode='bilinear', align_corners=False)[:, 0]
 
-# %% ../nbs/07_faces.ipynb #61777d07
+# %% ../nbs/07_faces.ipynb #342bcb01
+def _texture_size(side: int) -> int: # of the supersampled picture → of the texture
+    "A texture about as fine as the picture."
+    return 128 if side <= 160 else 256 if side <= 320 else 512
+
 def _paint(
     people: Sequence[Person],
     aus: Tensor, # (B, 18)
@@ -1958,7 +1962,7 @@ def _paint(
     drawn = torch.nonzero(t.materials != GLASSES)[:, 0] if not any(p.glasses for p in people) else torch.arange(len(t.materials))
     worn = torch.tensor([p.glasses > 0 for p in people])[:, None] | (t.materials[drawn] != GLASSES)
     raster = rasterise(scene.camera(scene.points), scene.points[..., 2], t.triangles[drawn], size, worn)
-    texture = _texture(people, aus, _skin_maps(128 if size <= 160 else 256 if size <= 320 else 512))
+    texture = _texture(people, aus, _skin_maps(_texture_size(size)))
     picture = _background(people, size).flatten(1)
     colour = _shade_solid(scene, raster, _solid_values(scene, light, pose), texture, t.materials[drawn])
     picture.index_copy_(1, raster.pixels, colour)
@@ -2080,7 +2084,7 @@ def _batches(photos, size):
     step = max(1, N_AT_ONCE // side**2)
     return [photos[i:i + step] for i in range(0, len(photos), step)], side
 
-# %% ../nbs/07_faces.ipynb #e2bde08d
+# %% ../nbs/07_faces.ipynb #e1d210ba
 def render_photos(
     photos: Sequence[Photo],
     size: int = 64, # pixels, 16–1024
@@ -2090,7 +2094,7 @@ def render_photos(
     photos = list(photos)
     if not photos: return torch.zeros(0, 3, size, size)
     groups, side = _batches(photos, size)
-    for fine in {side > 200, True}: template(fine), _visibility(fine)
+    template(side > 200), _visibility(side > 200), _skin_maps(_texture_size(side)), _hair_noise() # once, before threads need them
     def work(group):
         with torch.no_grad(): return _develop(_paint(*_tensors(group), side), size, [p.noise for p in group])
     return torch.cat(_in_parallel(work, groups))
@@ -2235,18 +2239,18 @@ def _person(seed: int) -> Person:
     "The person of a seed, drawn once."
     return Person(seed)
 
-# %% ../nbs/07_faces.ipynb #727c94cb
+# %% ../nbs/07_faces.ipynb #f820d17a
 SOURCE, N_PHOTOS, SHIPPED_SIZE, SHIPPED_QUALITY = 'eve', 20, 256, 92
 
 @functools.lru_cache(maxsize=1)
 def builtin_people() -> dict[str, Person]: # name → person
     "Ada, Bea, Cid, Dan and Eve."
     return dict(
-        ada=Person(9, sex='female', age=27.0, tone=2, hair='long', hair_colour='blond', glasses=0.0, grey=0.0),
-        bea=Person(17, sex='female', age=48.0, tone=6, hair='bob', hair_colour='dark', glasses=0.0, grey=0.0),
-        cid=Person(27, sex='male', age=38.0, tone=4, hair='side', hair_colour='brown', glasses=0.0, grey=0.0),
-        dan=Person(32, sex='male', age=31.0, tone=8, hair='buzz', hair_colour='black', glasses=0.0, grey=0.0),
-        eve=Person(48, sex='female', age=33.0, tone=3, hair='wavy', hair_colour='dark', glasses=0.0, grey=0.0))
+        ada=Person(9, sex='female', age=27.0, tone=2, hair='long', hair_colour='blond', glasses=0.0, grey=0.0, clothes=(0.62, 0.66, 0.7), background=(0.66, 0.68, 0.7, 0.45, 0.5, 0.55)),
+        bea=Person(17, sex='female', age=48.0, tone=6, hair='bob', hair_colour='dark', glasses=0.0, grey=0.0, clothes=(0.55, 0.28, 0.24), background=(0.55, 0.6, 0.58, 0.38, 0.44, 0.44)),
+        cid=Person(27, sex='male', age=38.0, tone=4, hair='side', hair_colour='brown', glasses=0.0, grey=0.0, clothes=(0.22, 0.27, 0.36), background=(0.62, 0.66, 0.66, 0.42, 0.5, 0.54)),
+        dan=Person(32, sex='male', age=31.0, tone=8, hair='buzz', hair_colour='black', glasses=0.0, grey=0.0, clothes=(0.8, 0.79, 0.74), background=(0.6, 0.64, 0.6, 0.42, 0.48, 0.44)),
+        eve=Person(48, sex='female', age=33.0, tone=3, hair='wavy', hair_colour='dark', glasses=0.0, grey=0.0, clothes=(0.2, 0.38, 0.36), background=(0.68, 0.64, 0.6, 0.5, 0.46, 0.44)))
 
 def _name_error(spec):
     "What `resolve` says about a name it does not know."
