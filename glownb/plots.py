@@ -47,7 +47,7 @@ def new_axes(
 # %% ../nbs/14_plots.ipynb #1a8f02a3
 FACE_INCHES = 1.0 # a face on paper; seven fill the width of a page
 
-# %% ../nbs/14_plots.ipynb #c12a3b69
+# %% ../nbs/14_plots.ipynb #7af4bbed
 def face_grid(
     rows: Sequence[Sequence[Tensor | None]], # images (3, S, S) in [0, 1], or None for an empty place
     *,
@@ -65,7 +65,7 @@ def face_grid(
         blank = torch.ones(3, round(0.2 * side), step * n_columns - (step - side))
         rows_of_pixels = torch.cat([part for row in rows for part in (F.pad(mosaic([row]), (0, blank.shape[-1] - mosaic([row]).shape[-1]), value=1.0), blank)], dim=1)
     if ax is None: ax = new_axes(FACE_INCHES * n_columns + 0.3 * bool(row_labels), FACE_INCHES * rows_of_pixels.shape[1] / side + 0.25 * bool(title))
-    ax.imshow(rows_of_pixels.permute(1, 2, 0).numpy(), interpolation='nearest' if side < 128 else 'antialiased')
+    ax.imshow(rows_of_pixels.permute(1, 2, 0).numpy(), interpolation='bicubic')
     ax.set_axis_off()
     height = step if labels is None else side + round(0.2 * side)
     for i, row in enumerate(labels or []):
@@ -95,7 +95,7 @@ def mean_face_over_photos(
     ax.set_title(f'{name} · mean of {len(photos)}' if name else f'mean of {len(photos)}', fontsize=9)
     return ax
 
-# %% ../nbs/14_plots.ipynb #13b13cf2
+# %% ../nbs/14_plots.ipynb #9d656da9
 def save_figure(
     ax, # Axes of the figure
     stem: str | Path, # path without suffix, such as figures/fig3_transfer
@@ -107,7 +107,7 @@ def save_figure(
     paths = [stem.with_name(stem.name + suffix) for suffix in ('.png', '.svg', '.json')]
     with write_beside(paths[0]) as png, write_beside(paths[1]) as svg, write_beside(paths[2]) as numbers_file:
         for picture in (png, svg):
-            ax.figure.savefig(picture, dpi=200)
+            ax.figure.savefig(picture, dpi=200, bbox_inches='tight', pad_inches=0.04)
             stamp(picture, provenance)
         numbers_file.write_text(text, encoding='utf-8')
     return paths

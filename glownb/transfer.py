@@ -126,11 +126,11 @@ def parse_alphas(
     if not values or not all(-1 <= v <= 2 + 1e-9 for v in values): raise InputError(f'{text!r} names no alpha within [-1, 2]; {says}')
     return torch.tensor([round(v, 9) for v in values])
 
-# %% ../nbs/08_transfer.ipynb #cff046cf
+# %% ../nbs/08_transfer.ipynb #7759b713
 @dataclass(frozen=True, eq=False)
 class Album:
     "The aligned photos of one person, and their latents."
-    name: str # as given: a folder, a pattern, a file
+    name: str # of the folder, pattern or file, without the way there
     paths: list[Path] # of the photos that show a face
     photos: Tensor # (B, 3, S, S) in [0, 1], aligned
     latents: Latents # of the photos
@@ -140,7 +140,7 @@ class Album:
         "The latent of the person's mean face."
         return mean_latent(self.latents)
 
-# %% ../nbs/08_transfer.ipynb #cef71011
+# %% ../nbs/08_transfer.ipynb #492ce8f5
 def open_album(
     glow: Glow,
     spec: str | Path | Sequence[str | Path], # a folder, a pattern, a file, a list of these, or a built-in person such as '@eve' or '@eve/smile'
@@ -155,7 +155,7 @@ def open_album(
     if size is None: raise InputError('these weights take images of any size; say which, such as image_size=256')
     built_in = isinstance(spec, str) and spec.startswith('@') # rendered where they belong
     found = align_person(resolve(spec) if built_in else spec, size, aligned=aligned or built_in, finder=finder)
-    name = str(spec) if isinstance(spec, (str, Path)) else ', '.join(map(str, spec))
+    name = ', '.join(Path(s).name for s in ([spec] if isinstance(spec, (str, Path)) else spec))
     return Album(name, found.paths, found.faces, encode_photos(glow, found.faces, memory=memory))
 
 # %% ../nbs/08_transfer.ipynb #98e479a4
