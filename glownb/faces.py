@@ -306,7 +306,7 @@ def _smooth_shapes(
         out[f'smooth_{k:02}'] = d
     return out
 
-# %% ../nbs/07_faces.ipynb #494e2986
+# %% ../nbs/07_faces.ipynb #d473b1b5
 @dataclass(frozen=True)
 class Pull:
     "A Gaussian displacement at a point of the face."
@@ -332,7 +332,7 @@ AU_SHAPES = dict(
     AU04=AuShape(0.7, ((107, 16), (105, 16), (9, 14)), (Pull(107, -3.5, -5.0, 1.5, 10), Pull(105, -1.5, -4.0, 0, 11), Pull(9, 0, -2.5, 0.5, 9))),
     AU05=AuShape(0.0, ((159, 8),), (Pull(159, 0, 4.0, -0.3, 6, 1), Pull(160, 0, 0.8, 0, 5, 1), Pull(158, 0, 0.8, 0, 5, 1))),
     AU06=AuShape(0.6, ((50, 20), (145, 9)), (Pull(50, 1.0, 4.5, 2.6, 13), Pull(118, 0.5, 2.5, 1.0, 9), Pull(145, 0, 1.0, 0.5, 6, -1), Pull(226, -1.0, -0.8, 0, 8))),
-    AU07=AuShape(0.5, ((145, 9), (159, 8)), (Pull(145, 0, 3.0, 0.2, 6, -1), Pull(159, 0, -2.0, 0, 6, 1))),
+    AU07=AuShape(0.5, ((145, 9), (159, 8)), (Pull(145, 0, 1.7, 0.2, 6, -1), Pull(153, 0, 1.2, 0.2, 5, -1), Pull(163, 0, 1.2, 0.2, 5, -1), Pull(159, 0, -1.4, 0, 8, 1))),
     AU09=AuShape(0.25, ((129, 14), (55, 10)), (Pull(129, 1.2, 4.5, 0, 9), Pull(198, 0.5, 3.5, 1.2, 8), Pull(55, -1.5, -3.5, 0.5, 8), Pull(37, 0, 2.0, 0, 8, 1), Pull(5, 0, 1.5, 0, 9))),
     AU10=AuShape(0.5, ((37, 14),), (Pull(206, 1.0, 2.5, 1.2, 9), Pull(2, 0, 1.5, 0, 9)), part=(4.6, 0)),
     AU12=AuShape(0.7, ((61, 20), (50, 18)), (Pull(61, 6.0, 6.0, -3.5, 11), Pull(205, 1.0, 3.5, 2.4, 12), Pull(17, 0, 1.0, -1.5, 10, -1))),
@@ -661,7 +661,7 @@ def _place_points(
     eyeballs = t.eyeballs + still[:, corners].mean(2) - t.points[corners].mean(1)
     return _close_lids(t, points, eyeballs, aus[:, AUS.index('AU45')] / 5), eyeballs
 
-# %% ../nbs/07_faces.ipynb #3b519d8d
+# %% ../nbs/07_faces.ipynb #cadccc60
 def _close_lids(
     t: Template,
     points: Tensor, # (B, V, 3), mm
@@ -670,6 +670,9 @@ def _close_lids(
 ) -> Tensor: # (B, V, 3)
     "Lower the upper lids (and raise the lower ones a little) until they meet; lids lie on the eyeballs."
     upper, lower = (points[:, row.flatten()] for row in t.lids)
+    crossed = (lower - upper) * torch.tensor([0.0, 1, 0])
+    lower = lower - crossed.clamp_min(0) # lids touch, but never cross
+    points = points.index_copy(1, t.near_lids, points[:, t.near_lids] - t.lid_weights[1][t.near_lids] @ crossed.clamp_min(0))
     gap = closure[:, None, None] * (upper - lower)
     near = t.near_lids
     moved = points[:, near] + t.lid_weights[0][near] @ (-0.86 * gap) + t.lid_weights[1][near] @ (0.14 * gap)
@@ -1287,7 +1290,7 @@ def _colours(p: Person) -> np.ndarray: # (5, 3), linear, float32
     hair = _hair_albedo(p)
     return np.stack([_tone(p), hair, hair * (0.55 + 0.35 * p.grey) + 0.004, _linear(p.clothes), _linear(EYE_COLOURS[p.eye_colour])]).astype(np.float32)
 
-# %% ../nbs/07_faces.ipynb #77044e98
+# %% ../nbs/07_faces.ipynb #bdefd01e
 RED, BROWN, DARK = np.array([-0.05, -0.34, -0.30]), np.array([-0.22, -0.40, -0.50]), np.array([-1.0, -1.1, -1.15]) # blood, melanin, shade: change of log light
 
 def _pigments(
@@ -1311,10 +1314,10 @@ def _pigments(
     return out
 
 WRINKLES = dict( # strength at intensity 5 of each AU
-    forehead_inner=dict(AU01=0.95, AU02=0.1), forehead_outer=dict(AU02=0.95, AU01=0.1), frown=dict(AU04=1.4, AU09=0.3), root=dict(AU09=1.0, AU04=0.25), bunny=dict(AU09=1.1),
+    forehead_inner=dict(AU01=0.95, AU02=0.1), forehead_outer=dict(AU02=0.95, AU01=0.1), frown=dict(AU04=1.1, AU09=0.3), root=dict(AU09=1.0, AU04=0.25), bunny=dict(AU09=1.1),
     crow=dict(AU06=1.1), pouch=dict(AU07=1.9, AU06=0.4), infraorbital=dict(AU06=0.9), fold_upper=dict(AU10=1.1, AU09=0.8, AU12=0.4), fold_lower=dict(AU12=1.1, AU10=0.4, AU06=0.2),
     dimple=dict(AU14=2.0, AU12=0.2), marionette=dict(AU15=1.1), chin_crease=dict(AU17=1.6, AU15=0.2), chin_lumps=dict(AU17=2.0), stretch=dict(AU20=1.2, AU12=0.2),
-    lip_lines=dict(AU23=1.1, AU28=0.6), lip_grain={}, bags={}, pores={})
+    lip_lines=dict(AU23=0.8, AU28=0.4), lip_grain={}, bags={}, pores={})
 AGED = dict(forehead_inner=0.55, forehead_outer=0.55, frown=0.45, crow=0.6, pouch=0.3, infraorbital=0.4, fold_upper=0.5, fold_lower=0.7, marionette=0.6, lip_lines=0.25, bags=0.9, chin_crease=0.2)
 
 def _still_wrinkles(p: Person) -> np.ndarray: # (W,)
