@@ -364,7 +364,7 @@ class ClassVectors(nn.Module):
         "The vectors of `y`."
         return (self.W[y] + self.b) * (LOGS_FACTOR * self.logs).exp()
 
-# %% ../nbs/01_layers.ipynb #4f8d27ce
+# %% ../nbs/01_layers.ipynb #fb3e44c1
 class TopPrior(nn.Module):
     "Normalise what is left at the coarsest level: `eps = (x - mean) * exp(-logs)`, both learned, or neither."
     def __init__(self,
@@ -380,7 +380,7 @@ class TopPrior(nn.Module):
 
     def mean_and_logs(self,
         x: Tensor, # (B, C, H, W), only its shape counts
-        y: Tensor | None = None, # (B,) class numbers; needed if and only if there are classes
+        y: Tensor | None = None, # (B,) class numbers; without classes it does not count, as in the original
     ) -> tuple[Tensor, Tensor]: # both (1 or B, C, H, W)
         "The Gaussian of the coarsest level; raises InputError where `y` does not fit."
         h = border_map(x, *self.conv.folded()[1:]) if self.conv else x.new_zeros(1, 2 * self.channels, *x.shape[2:])
@@ -393,10 +393,9 @@ class TopPrior(nn.Module):
         n: int, # B
     ) -> None:
         "Raise InputError where `y` does not fit the model or the batch."
-        if not self.n_classes:
-            if y is not None: raise InputError('this Glow has no classes; leave out y')
-        elif y is None: raise InputError(f'this Glow has {self.n_classes} classes; pass y, a tensor of {n} class numbers')
-        elif y.shape != (n,) or y.min() < 0 or y.max() >= self.n_classes:
+        if not self.n_classes: return
+        if y is None: raise InputError(f'this Glow has {self.n_classes} classes; pass y, a tensor of {n} class numbers')
+        if y.shape != (n,) or y.min() < 0 or y.max() >= self.n_classes:
             raise InputError(f'y must hold {n} class numbers in 0 … {self.n_classes - 1}, got {y.tolist()}')
 
     def forward(self,
