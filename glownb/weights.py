@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'TOLERANCE', 'KNOWN', 'save_glow', 'empty_glow', 'fill_glow', 'load_own', 'variable_names',
            'config_of_variables', 'glow_from_variables', 'glow_to_variables', 'GraphCodec', 'compare_with_graph',
            'GraphGlow', 'load_graph', 'load_checkpoint', 'KnownWeights', 'known_weights', 'download_notice',
-           'get_weights', 'kind_of_file', 'load_glow', 'describe_weights', 'import_weights']
+           'get_weights', 'kind_of_file', 'load_glow', 'availability', 'describe_weights', 'import_weights']
 
 # %% ../nbs/04_weights.ipynb #2cbf0ad9
 import json
@@ -75,11 +75,14 @@ def fill_glow(
         if isinstance(m, Permutation): m.check()
     return glow
 
-# %% ../nbs/04_weights.ipynb #0a734fb6
+# %% ../nbs/04_weights.ipynb #00a6efcf
 def _config_of_file(path, text, n_tensors):
     "The configuration that a file states."
-    try: config = GlowConfig(**json.loads(text))
-    except (TypeError, ValueError, RecursionError) as e: raise InputError(f'{path} has no readable configuration ({e}); expected weights written by glownb') from None
+    try:
+        given = json.loads(text)
+        if any(isinstance(given[n], int) and given[n] > n_tensors for n in ('n_levels', 'depth')): raise InputError(f'{n_tensors} tensors are too few for {given["n_levels"]} levels of {given["depth"]} steps')
+        config = GlowConfig(**given)
+    except (KeyError, TypeError, ValueError, RecursionError) as e: raise InputError(f'{path} has no readable configuration ({e}); expected weights written by glownb') from None
     if config.n_levels > 16 or config.n_levels * config.depth > n_tensors: raise InputError(f'{path} has {n_tensors} tensors, too few for a {config}')
     return config
 
@@ -477,6 +480,20 @@ def load_glow(
     variables = read_npz(weights)
     try: return glow_from_variables(variables, n_bits=n_bits or 5, image_size=image_size, quantize=quantize is not False)
     except InputError as e: raise InputError(f'{weights}: {e}') from None
+
+# %% ../nbs/04_weights.ipynb #5ca3114e
+def availability(
+    known: KnownWeights,
+    *,
+    folder: str | Path | None = None, # where downloads are kept; None: the system's place for caches
+) -> str: # a path, or a few words
+    "Where weights with a name are."
+    if known.shipped:
+        try: return str(shipped_data(known.shipped))
+        except InputError: return 'not part of this installation'
+    path = cache_folder(folder)/known.file
+    found = [p for p in (path.with_suffix('.safetensors'), path) if p.exists()]
+    return str(found[0]) if found else f'to be downloaded, about {known.megabytes} MB'
 
 # %% ../nbs/04_weights.ipynb #510101ed
 def describe_weights(
