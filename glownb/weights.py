@@ -8,10 +8,11 @@ __all__ = ['FORMAT', 'TOLERANCE', 'KNOWN', 'save_glow', 'empty_glow', 'fill_glow
            'GraphGlow', 'load_graph', 'load_checkpoint', 'KnownWeights', 'known_weights', 'download_notice',
            'get_weights', 'kind_of_file', 'load_glow', 'availability', 'describe_weights', 'import_weights']
 
-# %% ../nbs/04_weights.ipynb #2cbf0ad9
+# %% ../nbs/04_weights.ipynb #cee74eb7
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -57,13 +58,13 @@ def empty_glow(
         with torch.device('meta'): return Glow(config)
     except (RuntimeError, OverflowError, TypeError) as e: raise InputError(f'a {config} cannot be built ({str(e).splitlines()[0]})') from None
 
-# %% ../nbs/04_weights.ipynb #b9caa71a
+# %% ../nbs/04_weights.ipynb #fe68e475
 def fill_glow(
     glow: Glow, # from `empty_glow`
     tensors: Mapping[str, Tensor], # by the names of the modules
     origin: str, # names the file in errors
 ) -> Glow: # the same, ready to use
-    "Give `glow` its weights; raises InputError where they do not fit or are not finite."
+    "Give `glow` its weights; raises InputError where they do not fit, are not finite or cannot be inverted."
     expected = glow.state_dict()
     wrong = [f'{n} is missing' for n in expected if n not in tensors] + [f'{n} is not part of the model' for n in tensors if n not in expected]
     wrong += [f'{n} is {tuple(tensors[n].shape)} of {tensors[n].dtype}, expected {tuple(t.shape)} of {t.dtype}' for n, t in expected.items()
@@ -71,8 +72,9 @@ def fill_glow(
     wrong += [f'{n} is not finite' for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
     if wrong: raise InputError(f'{origin} does not hold the weights of a {glow.config}: {wrong[0]}' + (f', and {len(wrong) - 1} more' if wrong[1:] else ''))
     glow.load_state_dict(tensors, assign=True)
-    for m in glow.modules():
+    for name, m in glow.named_modules():
         if isinstance(m, Permutation): m.check()
+        if isinstance(m, InvertibleConv1x1) and not m.log_volume().isfinite(): raise InputError(f'{origin} holds a flow that cannot be inverted: the matrix of {name} is singular')
     return glow
 
 # %% ../nbs/04_weights.ipynb #00a6efcf
@@ -219,6 +221,13 @@ def glow_to_variables(
         if original.endswith('shuffle/indices'): out[original + '_inverse'] = a.argsort()
     return out
 
+# %% ../nbs/04_weights.ipynb #17decac3
+@contextmanager
+def _about(path):
+    "Put the file's name before an error that lacks it."
+    try: yield
+    except InputError as e: raise e if str(path) in str(e) else InputError(f'{path}: {e}') from None
+
 # %% ../nbs/04_weights.ipynb #8afd28ff
 TOLERANCE = 1e-4 # relative to 1 + |value|
 
@@ -336,21 +345,22 @@ class GraphGlow(Glow):
     def steps(self) -> list: return []
     def freeze(self, dtype=None) -> 'GraphGlow': return self
 
-# %% ../nbs/04_weights.ipynb #90bb3ceb
+# %% ../nbs/04_weights.ipynb #502dc8b8
 def load_graph(
     path: str | Path, # graph_unoptimized.pb or one like it, frozen or folded; graph_optimized.pb as far as its operations are known
     *,
     quantize: bool | None = None, # reduce photos to the model's bits? None: yes, as in the original
 ) -> Glow:
     "The Glow in a TensorFlow graph, compared with the graph; raises InputError where it is none, or where they do not agree."
-    graph = read_graph(path)
-    ends = find_ends(graph)
-    codec = GraphCodec(graph, ends)
-    try: found = variables_of_graph(graph, ends)
-    except NotAGlow as e: return _interpreted(codec, path, quantize, e)
-    glow = glow_from_variables(found.variables, n_bits=ends.n_bits, image_size=ends.image_size)
-    found.variables.clear()
-    _require_agreement(glow, codec, path, found.unused)
+    with _about(path):
+        graph = read_graph(path)
+        ends = find_ends(graph)
+        codec = GraphCodec(graph, ends)
+        try: found = variables_of_graph(graph, ends)
+        except NotAGlow as e: return _interpreted(codec, path, quantize, e)
+        glow = glow_from_variables(found.variables, n_bits=ends.n_bits, image_size=ends.image_size)
+        found.variables.clear()
+        _require_agreement(glow, codec, path, found.unused)
     if found.reduced: warn(f'{path}: what the graph computes from {" and ".join(found.reduced)} is kept as it is for label 0 and a grey picture, which is what the demo feeds')
     if quantize is not None: glow.config = replace(glow.config, quantize=quantize)
     return glow
@@ -364,7 +374,7 @@ def _interpreted(codec, path, quantize, reason):
     warn(f'{path} computes what the layers of glownb cannot ({reason}); it is run as the graph that it is, several times slower, without likelihood')
     return glow
 
-# %% ../nbs/04_weights.ipynb #d851df49
+# %% ../nbs/04_weights.ipynb #9f51fc45
 def load_checkpoint(
     path: str | Path, # of rosinality/glow-pytorch or chaiyujin/glow-pytorch
     *,
@@ -374,9 +384,9 @@ def load_checkpoint(
     permutation: str | None = None, # 'reverse' for chaiyujin's models that were trained so
 ) -> Glow:
     "The Glow in a peer's checkpoint; raises InputError where it is none."
-    try: peer = variables_of_peer(read_checkpoint(path), n_bits=n_bits, quantize=quantize is not False, permutation=permutation)
-    except InputError as e: raise e if str(path) in str(e) else InputError(f'{path}: {e}') from None
-    return glow_from_variables(peer.variables, n_bits=peer.n_bits, image_size=peer.image_size or image_size, quantize=peer.quantize)
+    with _about(path):
+        peer = variables_of_peer(read_checkpoint(path), n_bits=n_bits, quantize=quantize is not False, permutation=permutation)
+        return glow_from_variables(peer.variables, n_bits=peer.n_bits, image_size=peer.image_size or image_size, quantize=peer.quantize)
 
 # %% ../nbs/04_weights.ipynb #4952f960
 @dataclass(frozen=True)
@@ -459,7 +469,7 @@ def kind_of_file(
     if start[:1] == b'\x80': return 'checkpoint'
     return 'graph' if start[:1] == b'\n' else 'own'
 
-# %% ../nbs/04_weights.ipynb #f5bd15db
+# %% ../nbs/04_weights.ipynb #03118484
 def load_glow(
     weights: str | Path, # a name such as 'faces-64', a file (.safetensors, .npz, .pb, a peer's checkpoint), or an address
     *,
@@ -477,9 +487,7 @@ def load_glow(
     if kind == 'own': return load_own(weights, quantize=quantize)
     if kind == 'graph': return load_graph(weights, quantize=quantize)
     if kind == 'checkpoint': return load_checkpoint(weights, n_bits=n_bits or 5, image_size=image_size, quantize=quantize, permutation=permutation)
-    variables = read_npz(weights)
-    try: return glow_from_variables(variables, n_bits=n_bits or 5, image_size=image_size, quantize=quantize is not False)
-    except InputError as e: raise InputError(f'{weights}: {e}') from None
+    with _about(weights): return glow_from_variables(read_npz(weights), n_bits=n_bits or 5, image_size=image_size, quantize=quantize is not False)
 
 # %% ../nbs/04_weights.ipynb #5ca3114e
 def availability(
