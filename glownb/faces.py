@@ -1527,7 +1527,11 @@ def _mouth_colour(
     colour = colour + tooth * (enamel - colour)
     return colour * (0.12 + 0.88 * deep)
 
-# %% ../nbs/07_faces.ipynb #22d2f18a
+# %% ../nbs/07_faces.ipynb #282c181b
+def _is_fine(side: int) -> bool: # of the supersampled picture
+    "Is the refined mesh worth its time?"
+    return side > 150
+
 def _scene(
     people: Sequence[Person],
     aus: Tensor, # (B, 18)
@@ -1536,7 +1540,7 @@ def _scene(
     size: int, # side of the supersampled picture, pixels
 ) -> Scene:
     "Place the heads, turn them, and align their eyes."
-    t = template(size > 200)
+    t = template(_is_fine(size))
     shape = torch.tensor([p.shape for p in people], dtype=torch.float32)
     upright, eyeballs = _place_points(t, shape, aus)
     rotation = _rotation(pose)
@@ -1549,7 +1553,7 @@ def _scene(
     colours = torch.from_numpy(np.stack([_colours(p) for p in people])).permute(1, 2, 0).contiguous()
     return Scene(tuple(people), t, size, aus, rotation, lamp, _camera(turned, size), upright, _turn(upright, rotation, t.follow), eyeballs=turned, colours=colours, teeth=teeth)
 
-# %% ../nbs/07_faces.ipynb #49208a67
+# %% ../nbs/07_faces.ipynb #f3e07dbd
 SKIN_WRAP = (0.34, 0.18, 0.13) # how far red, green and blue light travel under the skin, as a share of the terminator
 KEY, SKY = 0.80, 0.38 # strength of the lamp and of the light from everywhere
 
@@ -1563,12 +1567,12 @@ def _lit(
     "Light that falls on a surface and comes out again in all directions."
     facing = (normal * lamp).sum(0)
     w = torch.tensor(wrap)[:, None]
-    direct = ((facing + w) / (1 + w)).clamp_min(0) * (lamp_seen[None] ** (1 - w))
+    direct = ((facing + w) * (1 / (1 + w))).clamp_min(0) * (lamp_seen * (1 + w * (1 - lamp_seen)))
     sky = sky_seen * (0.74 + 0.26 * normal[1]) * (0.55 + 0.45 * normal[2].clamp_min(0))
     bounce = 0.10 * (-normal[1]).clamp_min(0) * sky_seen
     tint = torch.tensor([0.96, 1.0, 1.06])[:, None]
     warm = torch.tensor([1.03, 1.0, 0.96])[:, None]
-    return KEY * direct * warm + SKY * sky * tint * (sky_seen[None] ** (-0.6 * w)) + bounce * torch.tensor([1.0, 0.7, 0.6])[:, None]
+    return KEY * direct * warm + SKY * sky * (tint + 0.7 * w * (1 - sky_seen)) + bounce * torch.tensor([1.0, 0.7, 0.6])[:, None]
 
 def _shine(
     normal: Tensor, # (3, N), unit
@@ -1687,7 +1691,7 @@ def _background(
     a, b = both.permute(2, 1, 0)[:, :, :, None, None].unbind(1)
     return (a + ramp * (b - a)) * glow
 
-# %% ../nbs/07_faces.ipynb #53a89df2
+# %% ../nbs/07_faces.ipynb #71d7578f
 @dataclass(frozen=True)
 class HairStyle:
     "What makes a hair style, in mm."
@@ -1718,7 +1722,7 @@ STYLES = dict(
     afro=HairStyle('crown', 30, 26, -30, -60, 0, 2.4, curl=1.0, covers_ears=True),
 )
 HAIR_COLUMNS, SKULL_ROWS, FALL_ROWS = 49, 17, 12 # the shell's grid
-BACK_ROWS, BACK_COLUMNS = 8, 11 # a curtain behind the neck
+BACK_ROWS, BACK_COLUMNS = 9, 11 # a curtain behind the neck
 
 # %% ../nbs/07_faces.ipynb #8a7823e3
 def _hair_edge(
@@ -1778,10 +1782,11 @@ def _shell_grid(style):
     out = np.concatenate([unit * [1, 1, 1], np.repeat(unit[-1:] * [1, 0, 1], FALL_ROWS, 0)])
     return np.concatenate([skull, drop]), out
 
-# %% ../nbs/07_faces.ipynb #ea6cca0d
+# %% ../nbs/07_faces.ipynb #998134de
 @functools.lru_cache(maxsize=32)
 def _hair_shell(
     name: str, # a key of `STYLES`
+    fine: bool, # every point of the grid, or every second row and column
 ) -> HairShell:
     "The shell of a style, with the displacements of the skull below it."
     style = STYLES[name]
@@ -1805,7 +1810,7 @@ def _hair_shell(
     curtain = _back_curtain(style)
     grid = [points.reshape(-1, 3), curtain]
     n_back = len(curtain)
-    triangles = _hair_triangles()
+    triangles = _hair_triangles(True)
     every = np.concatenate(grid)
     normals = _grid_normals(every, triangles)
     normals[-n_back:] = [0, 0, 1]
@@ -1817,21 +1822,29 @@ def _hair_shell(
     shapes = {**_face_shapes(under), **_feature_shapes(under, template(True).points[:468].numpy(), np.zeros(len(under))), **_smooth_shapes(under), 'neck_width': 0 * under}
     thicker = np.concatenate([(out * (0.35 * thick)[..., None]).reshape(-1, 3), np.zeros((n_back, 3))])
     follow = 1 - 0.55 * _smoothstep(-every[:, 1:2], 40, 130)
-    float32 = lambda a: torch.from_numpy(np.ascontiguousarray(a, np.float32))
+    kept = np.arange(len(every)) if fine else _every_second()
+    float32 = lambda a: torch.from_numpy(np.ascontiguousarray(a[..., kept, :], np.float32))
     return HairShell(float32(every), float32(thicker), float32(np.stack([shapes[k] for k in shape_names()])),
                      float32(np.concatenate([normals, strand, q[:, None], s[:, None], edge[:, None], openness[:, None]], 1)), float32(follow),
-                     torch.from_numpy((edge[triangles] > -7).any(1)))
+                     torch.from_numpy((edge[kept][_hair_triangles(fine)] > -7).any(1)))
 
 def _back_curtain(style):
     "Hair behind the neck."
     x, y = np.meshgrid(np.linspace(-78, 78, BACK_COLUMNS), np.linspace(10, min(-60, style.nape - 10), BACK_ROWS))
     return np.stack([x, y, -112 + 0 * x], -1).reshape(-1, 3)
 
-@functools.lru_cache(maxsize=1)
-def _hair_triangles() -> np.ndarray: # (T, 3)
+@functools.lru_cache(maxsize=2)
+def _hair_triangles(fine: bool) -> np.ndarray: # (T, 3)
     "Triangles of shell and curtain."
+    shape = [SKULL_ROWS + FALL_ROWS, HAIR_COLUMNS, BACK_ROWS, BACK_COLUMNS]
+    if not fine: shape = [n // 2 + 1 for n in shape]
+    return np.concatenate([_grid_triangles(*shape[:2]), _grid_triangles(*shape[2:]) + shape[0] * shape[1]])
+
+def _every_second() -> np.ndarray:
+    "The points of the coarse grids among those of the fine ones."
     rows = SKULL_ROWS + FALL_ROWS
-    return np.concatenate([_grid_triangles(rows, HAIR_COLUMNS), _grid_triangles(BACK_ROWS, BACK_COLUMNS) + rows * HAIR_COLUMNS])
+    number = np.arange(rows * HAIR_COLUMNS + BACK_ROWS * BACK_COLUMNS)
+    return np.concatenate([a[::2, ::2].ravel() for a in (number[:rows * HAIR_COLUMNS].reshape(rows, -1), number[rows * HAIR_COLUMNS:].reshape(BACK_ROWS, -1))])
 
 def _grid_normals(points, triangles):
     "Unit normals of points."
@@ -1870,12 +1883,12 @@ def _strand_noise(
     row = ((s * 1.0 + face_shift * 3.0).floor().long()) & 511
     return F.embedding(row * 512 + column, _hair_noise()).T
 
-# %% ../nbs/07_faces.ipynb #d9accf1a
+# %% ../nbs/07_faces.ipynb #10a7d5eb
 def _hair_layer(
     scene: Scene,
 ) -> tuple[Raster, Tensor] | None: # raster and (B, V, 10) values; None where nobody has hair
     "The shells of the batch, placed and rasterised."
-    shells = [_hair_shell(p.hair) if p.hair in STYLES else None for p in scene.people]
+    shells = [_hair_shell(p.hair, scene.t.fine) if p.hair in STYLES else None for p in scene.people]
     if not any(shells): return None
     blank = next(s for s in shells if s)
     shape = torch.tensor([p.shape for p in scene.people], dtype=torch.float32)
@@ -1887,7 +1900,7 @@ def _hair_layer(
     turned = _turn(points, scene.rotation, follow)
     turn = scene.rotation.transpose(1, 2)
     values = torch.cat([values[..., :3] @ turn, values[..., 3:6] @ turn, values[..., 6:]], 2)
-    triangles = torch.from_numpy(_hair_triangles())
+    triangles = torch.from_numpy(_hair_triangles(scene.t.fine))
     return rasterise(scene.camera(turned), turned[..., 2], triangles, scene.size, seen), values
 
 # %% ../nbs/07_faces.ipynb #b507b3ca
@@ -1947,10 +1960,10 @@ def _hair_shadow(
     soft = F.avg_pool2d(F.avg_pool2d(cover[:, None], k), 2 * near + 1, 1, near, count_include_pad=False)
     return F.interpolate(F.pad(soft, (0, 0, near, 0))[:, :, :soft.shape[2]], cover.shape[1:], mode='bilinear', align_corners=False)[:, 0]
 
-# %% ../nbs/07_faces.ipynb #342bcb01
+# %% ../nbs/07_faces.ipynb #b8ad917e
 def _texture_size(side: int) -> int: # of the supersampled picture → of the texture
     "A texture about as fine as the picture."
-    return 128 if side <= 160 else 256 if side <= 320 else 512
+    return 128 if side <= 150 else 256 if side <= 300 else 512
 
 def _paint(
     people: Sequence[Person],
@@ -1980,30 +1993,27 @@ def _paint(
         _over(picture, depth, layer[0], colour, opacity)
     return picture.view(3, len(people), size, size)
 
-# %% ../nbs/07_faces.ipynb #2b4a21e0
+# %% ../nbs/07_faces.ipynb #722cb02f
 def _develop(
     linear: Tensor, # (3, B, P, P), linear light
     size: int, # pixels of the picture
     noise: Sequence[int], # one seed per face
 ) -> Tensor: # (B, 3, size, size) in [0, 1]
     "What a camera makes of the light: its optics, its curve, its noise."
-    x = linear.transpose(0, 1)
-    k = x.shape[-1] // size
-    if k == 2 and size < 200:
-        lens = _lens(size)
-        x = (lens @ linear @ lens.T).transpose(0, 1)
-    else: x = F.avg_pool2d(x, k)
+    lens = _lens(size, linear.shape[-1])
+    x = (lens @ linear @ lens.T).transpose(0, 1)
     bright = (x - 0.7).clamp_min(0)
     x = torch.where(x > 0.7, 0.7 + bright / (1 + bright / 0.32), x)
     grain = np.stack([np.random.default_rng([seed, 9]).standard_normal((3, size, size), dtype=np.float32) for seed in noise])
     return (_srgb(x) + torch.from_numpy(grain) * CAMERA_NOISE).clamp_(0, 1)
 
-@functools.lru_cache(maxsize=8)
-def _lens(size: int) -> Tensor: # (size, 2 · size)
-    "Halve a picture with the weights 1 7 7 1."
-    out, i = torch.zeros(size, 2 * size), torch.arange(size)
-    for k, w in enumerate((0.0625, 0.4375, 0.4375, 0.0625)): out[i, (2 * i - 1 + k).clamp(0, 2 * size - 1)] += w
-    return out
+@functools.lru_cache(maxsize=16)
+def _lens(size: int, side: int) -> Tensor: # (size, side)
+    "Shrink a picture: each pixel is the mean under a soft-edged window a little wider than itself."
+    k = side / size
+    distance = ((torch.arange(side) + 0.5)[None] - (torch.arange(size)[:, None] + 0.5) * k).abs()
+    weights = (0.5 * k + 0.5 - distance).clamp(0, 1) + 0.08 * (distance < 0.5 * k + 1)
+    return weights / weights.sum(1, keepdim=True)
 
 CAMERA_NOISE = 0.004 # standard deviation, about one of 256 levels
 
@@ -2063,7 +2073,7 @@ class Photo:
     def of(self, person): # Person → Photo: the same expression, pose, light and noise on someone else
         return replace(self, person=person)
 
-# %% ../nbs/07_faces.ipynb #c1917e82
+# %% ../nbs/07_faces.ipynb #ea7d0550
 def _in_parallel(work, items):
     "Results of `work` for each item, on as many threads as torch may use, each thread on its own."
     n = min(len(items), torch.get_num_threads())
@@ -2079,15 +2089,15 @@ def _tensors(photos: Sequence[Photo]):
     rows = lambda values: torch.tensor(values, dtype=torch.float32).view(len(photos), -1)
     return [p.person for p in photos], rows([p.aus for p in photos]), rows([p.pose for p in photos]), rows([(p.light.azimuth, p.light.elevation) for p in photos])
 
-N_AT_ONCE = 2**17 # pixels; what a core's cache holds
+N_AT_ONCE = 2**18 # pixels; what a core's cache holds
 
 def _batches(photos, size):
     "Photos in groups that fit the cache, and the side of the supersampled picture."
-    side = size * (2 if size >= 48 else 4)
+    side = size * 4 if size < 48 else size * 3 // 2
     step = max(1, N_AT_ONCE // side**2)
     return [photos[i:i + step] for i in range(0, len(photos), step)], side
 
-# %% ../nbs/07_faces.ipynb #e1d210ba
+# %% ../nbs/07_faces.ipynb #5ed23ffb
 def render_photos(
     photos: Sequence[Photo],
     size: int = 64, # pixels, 16–1024
@@ -2097,7 +2107,7 @@ def render_photos(
     photos = list(photos)
     if not photos: return torch.zeros(0, 3, size, size)
     groups, side = _batches(photos, size)
-    template(side > 200), _visibility(side > 200), _skin_maps(_texture_size(side)), _hair_noise() # once, before threads need them
+    template(_is_fine(side)), _visibility(_is_fine(side)), _skin_maps(_texture_size(side)), _hair_noise() # once, before threads need them
     def work(group):
         with torch.no_grad(): return _develop(_paint(*_tensors(group), side), size, [p.noise for p in group])
     return torch.cat(_in_parallel(work, groups))
@@ -2132,7 +2142,7 @@ def render_batch(
     if not len(aus) == len(pose) == len(light) == len(noise) == n: raise InputError(f'got {n} people, {len(aus)} rows of AUs, {len(pose)} poses, {len(light)} lights, {len(noise)} noise seeds; expected as many of each')
     return render_photos([Photo(p, a, tuple(q.tolist()), Light(*l.tolist()), int(s)) for p, a, q, l, s in zip(people, aus, pose, light, noise)], size)
 
-# %% ../nbs/07_faces.ipynb #b55204eb
+# %% ../nbs/07_faces.ipynb #4246668b
 def inner_face(
     photos: Sequence[Photo],
     size: int = 64, # pixels
@@ -2141,7 +2151,7 @@ def inner_face(
     _check_size(size)
     groups, side = _batches(list(photos), size)
     def work(group):
-        with torch.no_grad(): return F.avg_pool2d(_inner_pixels(_scene(*_tensors(group), side)).float()[:, None], side // size)[:, 0] > 0.5
+        with torch.no_grad(): return F.adaptive_avg_pool2d(_inner_pixels(_scene(*_tensors(group), side)).float()[:, None], (size, size))[:, 0] > 0.5
     return torch.cat(_in_parallel(work, groups))
 
 def _inner_pixels(scene: Scene) -> Tensor: # (B, P, P), bool
