@@ -275,7 +275,7 @@ def find_step(
     else: raise NotAGlow(f'{mixed} does not mix channels')
     return Step(chain_before(graph, changing, before), mix, [chain_after(graph, users, changing, c) for c in convs])
 
-# %% ../nbs/03_formats.ipynb #324cfff2
+# %% ../nbs/03_formats.ipynb #09ea19b3
 def _kernel_name(graph, conv): return graph.nodes[conv].inputs[1][0]
 
 def _operands(*chains): return [o for c in chains for _, operands in c.steps for o in operands if o]
@@ -291,6 +291,7 @@ def _norm_variables(out, name):
 def _with_edge(kernel, out, c_in, name):
     "A kernel that has an edge channel."
     if kernel.shape[:2] != (3, 3) or kernel.shape[2] not in (c_in, c_in + 1): raise NotAGlow(f'the kernel of {name} is {tuple(kernel.shape)}, expected {c_in} channels in and an edge channel')
+    if kernel.shape[2] == c_in + 1 and not out.edge.any(): return kernel # a large model is not copied
     edge = edge_kernel(out.edge / out.scale).to(kernel.dtype)
     if kernel.shape[2] == c_in: return torch.cat([kernel, edge], dim=2)
     return torch.cat([kernel[:, :, :-1], kernel[:, :, -1:] + edge], dim=2)
@@ -372,7 +373,7 @@ def variables_of_graph(
     "The variables of the original in its graph; raises NotAGlow where the graph computes what our layers cannot."
     return _Reader(graph, ends).read()
 
-# %% ../nbs/03_formats.ipynb #8333d200
+# %% ../nbs/03_formats.ipynb #15ec9b67
 class _Reader:
     "Finds the parts of a graph, computes their constants in one run, names them."
     def __init__(self, graph, ends):
@@ -395,7 +396,7 @@ class _Reader:
 
     def read(self):
         chains = [c for s in self.steps.values() for c in (s.norm, *s.convs)] + self.pools
-        names = _operands(*chains) + [_kernel_name(self.graph, c.anchor) for c in chains if self.graph.nodes[c.anchor].op == 'Conv2D' and c.anchor not in [s.norm.anchor for s in self.steps.values()]]
+        names = _operands(*chains) + [_kernel_name(self.graph, c.anchor) for c in [c for s in self.steps.values() for c in s.convs] + self.pools]
         names += [s.mix[1] for s in self.steps.values()] + list(self.top)
         conv, classes = self.prior('p', 'Conv2D'), self.prior('y_emb', 'MatMul')
         if any(n in self.on_label for n in names if n not in self.top): classes = None # the label acts elsewhere too: only label 0 can be kept
@@ -407,7 +408,7 @@ class _Reader:
         variables = self.named(values, conv, classes)
         used = set(self.graph.plan([n for n in names if n in self.graph.nodes]))
         small, label = self.ends.small, self.ends.label
-        reduced = [n for n in (small, label if not classes else None) if n and any(o in self.graph.varying([n]) for o in names)]
+        reduced = [n for n in (small, label if not classes else None) if n and not self.graph.varying([n]).isdisjoint(names)]
         return Import({n: v.contiguous().numpy() for n, v in variables.items()}, self.ends, self.unused(used), reduced)
 
     def named(self, values, conv, classes):

@@ -384,7 +384,7 @@ OTHERS: dict[str, Callable] = { # (attributes, *inputs) to a tensor, or a tuple 
     'RandomUniform': lambda a, shape: torch.full((), 0.5, dtype=a['dtype']).expand(_ints(shape)),
 }
 
-# %% ../nbs/02_graphdef.ipynb #d070c99d
+# %% ../nbs/02_graphdef.ipynb #58c8a6a4
 def _convolved(a, x, kernel): return x.numel() // max(x.shape[3 if a.get('data_format', 'NHWC') == 'NHWC' else 1], 1) * kernel.shape[3]
 def _padded(a, x, widths, *_): return math.prod(n + max(sum(w), 0) for n, w in zip(x.shape, widths.tolist()))
 
@@ -401,7 +401,7 @@ def elements(
 ) -> int: # at least what comes out, unless the node fails
     "How many numbers an operation makes."
     if node.op in GROWTH: return GROWTH[node.op](node.attr, *inputs)
-    if node.op in ELEMENTWISE: return math.prod(torch.broadcast_shapes(*(t.shape for t in inputs)))
+    if node.op in ELEMENTWISE: return math.prod(np.broadcast_shapes(*(t.shape for t in inputs)))
     return max((t.numel() for t in inputs), default=1)
 
 def work(

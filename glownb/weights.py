@@ -8,7 +8,7 @@ __all__ = ['FORMAT', 'TOLERANCE', 'KNOWN', 'save_glow', 'empty_glow', 'fill_glow
            'GraphGlow', 'load_graph', 'load_checkpoint', 'KnownWeights', 'known_weights', 'download_notice',
            'get_weights', 'kind_of_file', 'load_glow', 'availability', 'describe_weights', 'import_weights']
 
-# %% ../nbs/04_weights.ipynb #cee74eb7
+# %% ../nbs/04_weights.ipynb #01240ac5
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ from .formats import Ends, NotAGlow, find_ends, read_npz, variables_of_graph
 from .glow import Glow, GlowConfig
 from .graphdef import Graph, read_graph
 from .latents import Latents, latent_shapes
-from .layers import InvertibleConv1x1, Permutation
+from .layers import FrozenNet, InvertibleConv1x1, Permutation
 from .peers import read_checkpoint, variables_of_peer
 
 # %% ../nbs/04_weights.ipynb #203f7ce4
@@ -262,22 +262,23 @@ class GraphCodec:
         on_image = self.graph.varying([self.ends.image], shapes_too=True)
         return [n for n, node in self.graph.nodes.items() if node.op == 'RandomUniform' and n in on_image]
 
-# %% ../nbs/04_weights.ipynb #a9187edc
+# %% ../nbs/04_weights.ipynb #e40f828a
 def _trial_picture(size: int) -> Tensor: # (1, 3, S, S) in [0, 1], soft shapes and a little noise
     rng = torch.Generator().manual_seed(0)
     coarse = torch.rand(1, 3, 4, 4, generator=rng)
     picture = torch.nn.functional.interpolate(coarse, size=(size, size), mode='bicubic').clamp(0.05, 0.95) + 0.02 * torch.randn(1, 3, size, size, generator=rng)
     return (picture.clamp(0, 1) * 255).round() / 255
 
-def _trial_latent(glow: Glow, size: int, y: Tensor | None) -> Latents:
-    "A drawn latent, as far from 0 as the model can decode without rounding errors taking over."
+def _trial_latent(glow: Glow, size: int, y: Tensor | None) -> tuple[Latents, Tensor]:
+    "A drawn latent, as far from 0 as the model can decode without rounding errors taking over, and what it decodes to."
     rng = torch.Generator().manual_seed(1)
     normal, nudge = (Latents([torch.randn(1, *s, generator=rng) for s in latent_shapes(size, size, glow.config.n_levels)]) for _ in range(2))
     tried = {}
     for temperature in (0.7, 0.3, 0.1):
         drawn = temperature * normal
-        response = _difference(glow.inverse(drawn + 1e-6 * nudge, y), glow.inverse(drawn, y))
-        tried[response] = drawn
+        picture = glow.inverse(drawn, y)
+        response = _difference(glow.inverse(drawn + 1e-6 * nudge, y), picture)
+        tried[response] = drawn, picture
         if response <= TOLERANCE: break
     return tried[min(tried)]
 
@@ -286,7 +287,25 @@ def _difference(a: Tensor, b: Tensor) -> float: # infinite where shapes differ o
     worst = ((a - b).abs() / (1 + b.abs())).max().item()
     return worst if worst == worst else float('inf')
 
-# %% ../nbs/04_weights.ipynb #9bdf9151
+# %% ../nbs/04_weights.ipynb #fa0bbb98
+class _Pieces(torch.nn.Module):
+    "Runs a coupling net as if it were frozen."
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x): return FrozenNet(self.net)(x)
+
+@contextmanager
+def _in_pieces(glow):
+    nets = [step.coupling.net for step in glow.steps()]
+    try:
+        for step, net in zip(glow.steps(), nets): step.coupling.net = _Pieces(net)
+        yield
+    finally:
+        for step, net in zip(glow.steps(), nets): step.coupling.net = net
+
+# %% ../nbs/04_weights.ipynb #52a6fb76
 def compare_with_graph(
     glow: Glow,
     codec: GraphCodec,
@@ -294,9 +313,7 @@ def compare_with_graph(
 ) -> dict[str, float]: # from 'level 0' (the finest) on, and 'decoded picture'
     "The largest differences between a Glow and a graph, relative to 1 + |value|."
     x, y = _trial_picture(codec.ends.image_size), torch.tensor([label]) if glow.config.n_classes else None
-    with torch.no_grad():
-        ours, drawn = glow.encode(x, y=y), _trial_latent(glow, codec.ends.image_size, y)
-        picture = glow.inverse(drawn, y)
+    with torch.no_grad(), _in_pieces(glow): ours, (drawn, picture) = glow.encode(x, y=y), _trial_latent(glow, codec.ends.image_size, y)
     differences = {f'level {i}': _difference(a, b) for i, (a, b) in enumerate(zip(ours.levels, codec.encode(x, label=label).levels))}
     return differences | {'decoded picture': _difference(picture, codec.decode(drawn, label))}
 
