@@ -121,9 +121,9 @@ def run_figures(
     if failed: raise FigureError('; '.join(failed))
     return made
 
-# %% ../nbs/16_figures.ipynb #a9f4b191
+# %% ../nbs/16_figures.ipynb #0fb316f0
 SMALL_GLOW = GlowConfig(64, n_levels=4, depth=8, width=96, lu=True, n_bits=5, quantize=False)
-SMALL_TRAINING = TrainConfig(steps=1500, batch_size=16, lr=1e-3, warmup=100)
+SMALL_TRAINING = TrainConfig(steps=1200, batch_size=16, lr=1e-3, warmup=100)
 
 # %% ../nbs/16_figures.ipynb #6c5c3ab9
 def fit_photos(
