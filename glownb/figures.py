@@ -59,12 +59,11 @@ def open_people(
 
 # %% ../nbs/16_figures.ipynb #bd8a1fc3
 def figure_provenance(
-    glow: Glow,
-    weights: str | Path, # name or file that `glow` came from
+    weights: str | Path, # name or file of the Glow
     description: str, # one sentence for people
     albums: Sequence[Album], # whose photos went in
     *,
-    smoke: bool = False, # was `glow` the untrained one?
+    smoke: bool = False, # was it the untrained one?
     alpha: Sequence[float] = (), # intensities shown
 ) -> Provenance: # a composite: photos beside generated faces
     "What a figure says of itself."
@@ -170,6 +169,6 @@ def write_transfer(
         rows = range(0, len(tiles), 7)
         ax = face_grid([tiles[i:i+7] for i in rows], labels=[labels[i:i+7] for i in rows])
         numbers = dict(weights=str(weights), alphas=intensities, expression=expression.paths[0].name, source=[p.name for p in source.paths], target=[p.name for p in target.paths])
-        save_figure(ax, Path(folder)/'transfer', figure_provenance(glow, weights, f'Expression of {expression.paths[0].name} on the mean face of {target.name}', [source, target], alpha=intensities), numbers)
+        save_figure(ax, Path(folder)/'transfer', figure_provenance(weights, f'Expression of {expression.paths[0].name} on the mean face of {target.name}', [source, target], alpha=intensities), numbers)
         try: return [path.replace(out/path.name) for path in sorted(Path(folder).iterdir())]
         except OSError as e: raise os_error(e, out) from None

@@ -8,7 +8,6 @@ __all__ = ['LOGS_FACTOR', 'PIECE', 'ActNorm', 'lu_parts', 'InvertibleConv1x1', '
            'ClassVectors', 'TopPrior', 'FoldedMix', 'in_strips', 'FrozenNet']
 
 # %% ../nbs/01_layers.ipynb #820533ee
-import math
 from typing import NamedTuple
 
 import torch

@@ -57,13 +57,14 @@ def face_grid(
     ax=None, # Axes; a figure of its own by default
 ): # Axes
     "Faces in rows and columns, labelled."
-    n_rows, n_columns = len(rows), max(map(len, rows))
+    n_columns = max(map(len, rows))
     side = next(image.shape[-1] for row in rows for image in row if image is not None)
     step = side + max(1, round(GAP * side))
     if labels is None: rows_of_pixels = mosaic(rows)
     else: # leave room for a line of text below each row
         blank = torch.ones(3, round(0.2 * side), step * n_columns - (step - side))
-        rows_of_pixels = torch.cat([part for row in rows for part in (F.pad(mosaic([row]), (0, blank.shape[-1] - mosaic([row]).shape[-1]), value=1.0), blank)], dim=1)
+        full = [[*row, *[None] * (n_columns - len(row))] for row in rows]
+        rows_of_pixels = torch.cat([part for row in full for part in (mosaic([row]), blank)], dim=1)
     if ax is None: ax = new_axes(FACE_INCHES * n_columns + 0.3 * bool(row_labels), FACE_INCHES * rows_of_pixels.shape[1] / side + 0.25 * bool(title))
     ax.imshow(rows_of_pixels.permute(1, 2, 0).numpy(), interpolation='bicubic')
     ax.set_axis_off()

@@ -25,7 +25,7 @@ from .align import one_thread
 from .core import InputError, progress, readable_file, write_beside
 from .glow import Glow, GlowConfig
 from .images import load_images
-from .weights import load_glow, save_glow
+from .weights import save_glow
 
 # %% ../nbs/12_train.ipynb #5d6254a4
 @dataclass(frozen=True)
