@@ -9,7 +9,7 @@ __all__ = ['read_npz', 'NotAGlow', 'Ends', 'find_ends', 'Chain', 'chain_after', 
 # %% ../nbs/03_formats.ipynb #643cd423
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps

@@ -37,7 +37,6 @@ def write_seeds(
 ) -> list[Path]:
     "Small valid files of every kind that `load_glow` takes."
     rng = torch.Generator().manual_seed(0)
-    out = []
     for name, extra in dict(plain={}, rich=dict(coupling='affine', n_classes=2), shuffle=dict(permutation='shuffle')).items():
         glow = Glow(GlowConfig(8, 2, 1, 4, **extra), generator=rng)
         with torch.no_grad():

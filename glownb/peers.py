@@ -29,7 +29,7 @@ def read_checkpoint(
     path: str | Path, # written by torch.save
 ) -> dict: # names to tensors, possibly nested
     "What a checkpoint holds; raises InputError where it is missing, truncated, would run code or unfold into far more than its size."
-    from zipfile import BadZipFile, ZipFile, is_zipfile
+    from zipfile import ZipFile, is_zipfile
     path = readable_file(path)
     try:
         if is_zipfile(path):
