@@ -67,7 +67,7 @@ def align(
 # %% ../nbs/17_cli.ipynb #59542faa
 @app.command()
 def train(
-    photos: Annotated[list[str], typer.Argument(help='Folders, patterns in quotes, or files: photos of anybody, the more the better.')],
+    photos: Annotated[list[str], typer.Argument(help='Folders, patterns in quotes, or files: photos of anybody, the more the better. @people: rendered people.')],
     out: Annotated[Path, typer.Option(help='File for the weights, .safetensors. A checkpoint stands beside it while training.')],
     size: Size = 64,
     levels: Annotated[int, typer.Option(min=1, help='Levels, each at half the resolution of the one before.')] = 4,
@@ -79,6 +79,7 @@ def train(
     steps: Annotated[int, typer.Option(min=1, help='Number of updates.')] = 3000,
     batch_size: Annotated[int, typer.Option(min=1, help='Photos in each update.')] = 32,
     lr: Annotated[float, typer.Option(help='Peak learning rate.')] = 1e-3,
+    ema: Annotated[float, typer.Option(help='Decay of the averaged weights, in steps.')] = 0.998,
     warmup: Annotated[int, typer.Option(min=0, help='Steps in which the rate rises.')] = 200,
     clip: Annotated[float, typer.Option(help='Largest norm of the gradient.')] = 5.0,
     seed: Annotated[int, typer.Option(help='Of order, noise and first weights.')] = 0,
@@ -95,15 +96,17 @@ def train(
     from glownb.core import make_folder
     from glownb.glow import GlowConfig
     from glownb.images import person_photos
-    from glownb.train import PhotoFiles, TrainConfig
+    from glownb.train import PhotoFiles, TrainConfig, training_people
     from glownb.train import train as fit
     if out.suffix != '.safetensors': raise InputError(f'{out}: weights are written to a file that ends in .safetensors')
     if out.exists() and not overwrite: raise InputError(f'{out} exists; choose another name, or pass --overwrite to train anew')
     shape = GlowConfig(size, levels, depth, width, coupling=coupling, lu=True, n_bits=bits, quantize=quantize)
-    config = TrainConfig(steps=steps, batch_size=batch_size, lr=lr, warmup=warmup, clip=clip, seed=seed, precision=precision)
+    config = TrainConfig(steps=steps, batch_size=batch_size, lr=lr, ema=ema, warmup=warmup, clip=clip, seed=seed, precision=precision)
     make_folder(out.parent)
-    data = PhotoFiles(person_photos(photos), size) if aligned else align_person(photos, size, finder=EyeFinder(eye_cache())).faces
-    fit(data, shape, config, out, device=device)
+    unseen = None
+    if photos == ['@people']: data, unseen = training_people(size)
+    else: data = PhotoFiles(person_photos(photos), size) if aligned else align_person(photos, size, finder=EyeFinder(eye_cache())).faces
+    fit(data, shape, config, out, device=device, unseen=unseen)
     print(f'{out}: a Glow for {size} × {size}, fitted to {len(data)} photos')
 
 # %% ../nbs/17_cli.ipynb #1ac44a90
