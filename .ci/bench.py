@@ -83,12 +83,12 @@ def memory_here() -> None:
 def training_64() -> None:
     "A training step at 64×64, depth 16, width 128, batch 32."
     from glownb.glow import GlowConfig
-    from glownb.train import Run, TrainConfig
+    from glownb.train import GlowRun, TrainConfig
     x, config = torch.rand(32, 3, 64, 64), GlowConfig(64, 4, 16, 128, lu=True, quantize=False)
-    ours, plain = Run(config, TrainConfig()), Run(config, TrainConfig(precision='float32'))
+    ours, plain = GlowRun(config, TrainConfig()), GlowRun(config, TrainConfig(precision='float32'))
     for run in (ours, plain): run.start(x)
-    plain.glow = textbook(plain.glow)
-    plain.optimizer = torch.optim.Adam(plain.glow.parameters())
+    plain.model = textbook(plain.model)
+    plain.optimizer = torch.optim.Adam(plain.model.parameters())
     a, b = pairs(lambda: ours.update(x), lambda: plain.update(x))
     row(f'training at 64×64 ({ours.precision})', 32 / a, 32 / b, 'images/s')
 

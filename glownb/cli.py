@@ -67,8 +67,8 @@ def align(
 # %% ../nbs/17_cli.ipynb #59542faa
 @app.command()
 def train(
-    photos: Annotated[list[str], typer.Argument(help='Folders, patterns in quotes, or files: photos of anybody, the more the better. @people: rendered people.')],
     out: Annotated[Path, typer.Option(help='File for the weights, .safetensors. A checkpoint stands beside it while training.')],
+    photos: Annotated[list[str] | None, typer.Argument(help='Folders, patterns in quotes, or files: photos of anybody, the more the better. @people: rendered people.')] = None,
     size: Size = 64,
     levels: Annotated[int, typer.Option(min=1, help='Levels, each at half the resolution of the one before.')] = 4,
     depth: Annotated[int, typer.Option(min=1, help='Flow steps of each level.')] = 16,
@@ -86,11 +86,16 @@ def train(
     precision: Annotated[str, typer.Option(help='Of the coupling nets: auto, float32 or bfloat16.')] = 'auto',
     device: Annotated[str | None, typer.Option(help='cpu, cuda, …; by default a GPU where there is one.')] = None,
     aligned: Aligned = False,
+    judge: Annotated[str | None, typer.Option(help='Train a network beside the flow on rendered people instead: faces-id, faces-au or faces-ae. Its settings are fixed.')] = None,
     overwrite: Annotated[bool, typer.Option('--overwrite', help='Train anew where the file exists.')] = False,
 ) -> None:
     """Fit a Glow to photos. Ctrl-C stops; the same command goes on.
 
     Example: glownb train photos/ --out mine.safetensors
+
+    Example: glownb train @people --out faces.safetensors
+
+    Example: glownb train --judge faces-au --out faces-au.safetensors
     """
     from glownb.align import EyeFinder, align_person
     from glownb.core import make_folder
@@ -103,6 +108,13 @@ def train(
     shape = GlowConfig(size, levels, depth, width, coupling=coupling, lu=True, n_bits=bits, quantize=quantize)
     config = TrainConfig(steps=steps, batch_size=batch_size, lr=lr, ema=ema, warmup=warmup, clip=clip, seed=seed, precision=precision)
     make_folder(out.parent)
+    if judge:
+        from glownb.train_judges import train_judge
+        if photos: raise InputError(f'{judge} is trained on rendered people; leave out {" ".join(photos)}')
+        info = train_judge(judge, out, size=size, device=device)
+        print(f'{out}: {judge}, {info["steps"]} steps, ' + ', '.join(f'{k.replace("_", " ")} {v}' for k, v in info.items() if k.startswith('held_out')))
+        return
+    if not photos: raise InputError('say what to train on: photos (a folder, a pattern, files), @people for rendered people, or --judge')
     unseen = None
     if photos == ['@people']: data, unseen = training_people(size)
     else: data = PhotoFiles(person_photos(photos), size) if aligned else align_person(photos, size, finder=EyeFinder(eye_cache())).faces

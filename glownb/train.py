@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TrainConfig', 'seeded', 'batch_indices', 'fetch', 'PhotoFiles', 'training_people', 'learning_rate', 'update_average',
-           'faster_precision', 'TrainingError', 'Run', 'split_held_out', 'checkpoint_path', 'best_device', 'complete',
-           'train', 'resume', 'go_on']
+           'faster_precision', 'TrainingError', 'Run', 'flipped', 'GlowRun', 'split_held_out', 'checkpoint_path',
+           'best_device', 'complete', 'train', 'resume', 'go_on']
 
 # %% ../nbs/12_train.ipynb #5c1e9742
 import copy
@@ -120,8 +120,9 @@ def update_average(
     model: nn.Module, # of the same shape
     decay: float, # 0 copies, towards 1 it remembers longer
 ) -> None:
-    "Move the averaged weights towards the model's."
+    "Move the averaged weights towards the model's; what is not trained is copied."
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    for kept, now in zip(average.buffers(), model.buffers()): kept.copy_(now)
 
 # %% ../nbs/12_train.ipynb #9f374b62
 @torch.no_grad()
@@ -144,64 +145,47 @@ class TrainingError(InputError):
 
 # %% ../nbs/12_train.ipynb #964cc406
 class Run:
-    "A training run: the model, its average, the optimizer, and how far it is."
-    measures = 'bpd' # what `measure` gives
+    "A training run of any model: the weights, their average, the optimizer, and how far it is. Subclasses say what a batch is and what is lost on it."
+    measures = 'loss' # what `measure` gives
 
     def __init__(self,
-        glow_config: GlowConfig,
+        model: nn.Module, # has a `config`
         config: TrainConfig,
         *,
         device: str | torch.device = 'cpu',
     ):
         self.config, self.device, self.step, self.seconds = config, torch.device(device), 0, 0.0
-        self.glow = Glow(glow_config, generator=seeded(config.seed, 'weights')).to(device)
-        self.average = copy.deepcopy(self.glow).requires_grad_(False)
+        self.model = model.to(device)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.compute_in(faster_precision(device) if config.precision == 'auto' else config.precision)
-        self.optimizer = torch.optim.Adam(self.glow.parameters(), lr=config.lr, fused=True)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr, fused=True)
 
     def compute_in(self,
         precision: str, # 'float32' or 'bfloat16'
     ) -> None:
-        "Set the precision of the coupling nets."
+        "Set the precision of convolutions."
         self.precision = precision
-        for glow in (self.glow, self.average): glow.compute_in(torch.bfloat16 if precision == 'bfloat16' else None)
 
     def state(self) -> dict: # tensors and plain values, so that it can be loaded with weights_only
         "What a checkpoint holds."
-        return dict(step=self.step, seconds=self.seconds, precision=self.precision, glow=self.glow.state_dict(), average=self.average.state_dict(), optimizer=self.optimizer.state_dict(),
-                    configs=dict(glow=asdict(self.glow.config), train=asdict(self.config)))
+        return dict(step=self.step, seconds=self.seconds, precision=self.precision, model=self.model.state_dict(), average=self.average.state_dict(), optimizer=self.optimizer.state_dict(),
+                    configs=dict(model=asdict(self.model.config), train=asdict(self.config)))
 
     def load_state(self,
         state: dict, # from `state`
     ) -> None: # raises InputError where it belongs to a run with other settings
         "Go on where the other run was."
-        for name, ours in dict(glow=asdict(self.glow.config), train=asdict(self.config)).items():
+        for name, ours in dict(model=asdict(self.model.config), train=asdict(self.config)).items():
             theirs = state['configs'][name]
             changed = [f'{k} was {theirs.get(k)!r}, now {v!r}' for k, v in ours.items() if theirs.get(k) != v]
             if changed: raise InputError(f'the stopped run had other settings ({"; ".join(changed)}); use the same, or start again')
         self.step, self.seconds = state['step'], state['seconds']
         self.compute_in(state['precision'])
-        self.glow.load_state_dict(state['glow'])
+        self.model.load_state_dict(state['model'])
         self.average.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])
 
 # %% ../nbs/12_train.ipynb #965020bc
-@patch
-def start(self: Run,
-    x: Tensor, # (B, 3, S, S) in [0, 1], some training photos
-) -> None:
-    "Data-dependent initialisation."
-    self.glow.initialize(x.to(self.device), self.glow.draw_noise(x, seeded(self.config.seed, 'first noise')).to(self.device))
-    self.average.load_state_dict(self.glow.state_dict())
-
-@patch
-def take(self: Run,
-    dataset: Sequence[Tensor], # items (3, S, S) in [0, 1]
-    indices: Sequence[int],
-) -> Tensor: # (B, 3, S, S), what `start`, `update` and `measure` work on
-    "Some items of a dataset."
-    return fetch(dataset, indices)
-
 @patch
 def advise(self: Run,
     what: str, # is not finite
@@ -211,35 +195,79 @@ def advise(self: Run,
     return TrainingError(f'the {what} is not finite at step {self.step}; train with a lower lr (now {c.lr:g}), a longer warmup (now {c.warmup}) or a lower clip (now {c.clip:g})')
 
 @patch
-def update(self: Run,
-    x: Tensor, # (B, 3, S, S) in [0, 1], the photos of this step
-) -> float: # bits per dimension before the update
-    "One step of training; raises TrainingError where the loss or its gradient is not finite."
-    c, draw = self.config, seeded(self.config.seed, 'noise', self.step)
-    if c.flip: x = torch.where(torch.rand(len(x), 1, 1, 1, generator=draw) < 0.5, x.flip(-1), x)
-    noise = self.glow.draw_noise(x, draw)
-    for group in self.optimizer.param_groups: group['lr'] = learning_rate(c, self.step)
-    loss = self.glow.bpd(x.to(self.device), noise.to(self.device)).mean()
+def descend(self: Run,
+    loss: Tensor, # scalar
+) -> float: # the loss
+    "One step against the gradient of `loss`; raises TrainingError where one of them is not finite."
     if not torch.isfinite(loss): raise self.advise('loss')
+    for group in self.optimizer.param_groups: group['lr'] = learning_rate(self.config, self.step)
     self.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(self.glow.parameters(), c.clip)
+    norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
     if not torch.isfinite(norm): raise self.advise('gradient')
     self.optimizer.step()
     self.step += 1
-    update_average(self.average, self.glow, min(c.ema, self.step / (self.step + 9)))
+    update_average(self.average, self.model, min(self.config.ema, self.step / (self.step + 9)))
     return loss.item()
 
-# %% ../nbs/12_train.ipynb #443151bc
-@patch
-@torch.no_grad()
-def measure(self: Run,
-    x: Tensor, # (B, 3, S, S) in [0, 1], photos that are not trained on
-) -> float: # bits per dimension
-    "Mean bits per dimension of the averaged weights, with the same noise each time."
-    noise = self.average.draw_noise(x, seeded(self.config.seed, 'measure'))
-    parts = zip(x.split(self.config.batch_size), noise.split(self.config.batch_size))
-    return torch.cat([self.average.bpd(p.to(self.device), n.to(self.device)) for p, n in parts]).mean().item()
+# %% ../nbs/12_train.ipynb #c56abefe
+def flipped(
+    x: Tensor, # (B, 3, S, S)
+    generator: torch.Generator, # draws which
+) -> Tensor: # like `x`
+    "Each photo mirrored or not."
+    return torch.where(torch.rand(len(x), 1, 1, 1, generator=generator) < 0.5, x.flip(-1), x)
+
+class GlowRun(Run):
+    "A training run of a Glow."
+    measures = 'bpd'
+
+    def __init__(self,
+        glow_config: GlowConfig,
+        config: TrainConfig,
+        *,
+        device: str | torch.device = 'cpu',
+    ):
+        super().__init__(Glow(glow_config, generator=seeded(config.seed, 'weights')), config, device=device)
+
+    def compute_in(self,
+        precision: str, # 'float32' or 'bfloat16'
+    ) -> None:
+        "Set the precision of the coupling nets."
+        super().compute_in(precision)
+        for glow in (self.model, self.average): glow.compute_in(torch.bfloat16 if precision == 'bfloat16' else None)
+
+    def take(self,
+        dataset: Sequence[Tensor], # items (3, S, S) in [0, 1]
+        indices: Sequence[int],
+    ) -> Tensor: # (B, 3, S, S), what `start`, `update` and `measure` work on
+        "Some items of a dataset."
+        return fetch(dataset, indices)
+
+    def start(self,
+        x: Tensor, # (B, 3, S, S) in [0, 1], some training photos
+    ) -> None:
+        "Data-dependent initialisation."
+        self.model.initialize(x.to(self.device), self.model.draw_noise(x, seeded(self.config.seed, 'first noise')).to(self.device))
+        self.average.load_state_dict(self.model.state_dict())
+
+    def update(self,
+        x: Tensor, # (B, 3, S, S) in [0, 1], the photos of this step
+    ) -> float: # bits per dimension before the update
+        "One step of training; raises TrainingError where the loss or its gradient is not finite."
+        draw = seeded(self.config.seed, 'noise', self.step)
+        if self.config.flip: x = flipped(x, draw)
+        noise = self.model.draw_noise(x, draw)
+        return self.descend(self.model.bpd(x.to(self.device), noise.to(self.device)).mean())
+
+    @torch.no_grad()
+    def measure(self,
+        x: Tensor, # (B, 3, S, S) in [0, 1], photos that are not trained on
+    ) -> float: # bits per dimension
+        "Mean bits per dimension of the averaged weights, with the same noise each time."
+        noise = self.average.draw_noise(x, seeded(self.config.seed, 'measure'))
+        parts = zip(x.split(self.config.batch_size), noise.split(self.config.batch_size))
+        return torch.cat([self.average.bpd(p.to(self.device), n.to(self.device)) for p, n in parts]).mean().item()
 
 # %% ../nbs/12_train.ipynb #c750a744
 def split_held_out(
@@ -296,7 +324,7 @@ def train(
     save_every: float = 120, # seconds between checkpoints
 ) -> Glow: # the averaged weights, on the CPU; raises InputError for data or settings that do not fit, TrainingError where training diverges
     "Fit a Glow to photos, going on with a stopped run where there is one."
-    run = Run(glow_config, config, device=best_device(device))
+    run = GlowRun(glow_config, config, device=best_device(device))
     info = complete(run, dataset, out, unseen=unseen, save_every=save_every)
     glow = run.average.cpu().compute_in(None).eval()
     save_glow(glow, out, info=info)
