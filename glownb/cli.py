@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'Size', 'Aligned', 'Weights', 'Out', 'weights_app', 'Cache', 'options', 'eye_cache', 'align', 'train',
-           'transfer', 'figures', 'list_weights', 'get_weights', 'import_weights', 'show_weights', 'main']
+           'transfer', 'figures', 'score', 'list_weights', 'get_weights', 'import_weights', 'show_weights', 'main']
 
 # %% ../nbs/17_cli.ipynb #adaf2e2d
 import sys
@@ -84,6 +84,7 @@ def train(
     clip: Annotated[float, typer.Option(help='Largest norm of the gradient.')] = 5.0,
     seed: Annotated[int, typer.Option(help='Of order, noise and first weights.')] = 0,
     precision: Annotated[str, typer.Option(help='Of the coupling nets: auto, float32 or bfloat16.')] = 'auto',
+    half: Annotated[bool, typer.Option('--half', help='Write the kernels of the coupling nets as 16-bit floats, in half the space.')] = False,
     device: Annotated[str | None, typer.Option(help='cpu, cuda, …; by default a GPU where there is one.')] = None,
     aligned: Aligned = False,
     judge: Annotated[str | None, typer.Option(help='Train a network beside the flow on rendered people instead: faces-id, faces-au or faces-ae. Its settings are fixed.')] = None,
@@ -118,7 +119,7 @@ def train(
     unseen = None
     if photos == ['@people']: data, unseen = training_people(size)
     else: data = PhotoFiles(person_photos(photos), size) if aligned else align_person(photos, size, finder=EyeFinder(eye_cache())).faces
-    fit(data, shape, config, out, device=device, unseen=unseen)
+    fit(data, shape, config, out, device=device, unseen=unseen, half=half)
     print(f'{out}: a Glow for {size} × {size}, fitted to {len(data)} photos')
 
 # %% ../nbs/17_cli.ipynb #1ac44a90
@@ -127,13 +128,15 @@ def transfer(
     source: Annotated[str, typer.Option(help='The person whose expression it is: about 20 photos, or a built-in person (@eve).')],
     expression: Annotated[str, typer.Option(help='One photo of the source, with the expression (@eve/smile).')],
     target: Annotated[str, typer.Option(help='The person who gets it: about 20 photos, or a built-in person (@dan).')],
-    weights: Weights,
-    out: Out,
+    weights: Weights = 'faces-64',
+    out: Out = Path('transfer'),
     alpha: Annotated[str, typer.Option(help='Intensities: from:to:step, a list, or one number, within [-1, 2].')] = '0.3:0.5:0.02',
     size: Annotated[int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')] = None,
     aligned: Aligned = False,
 ) -> None:
     """Put the source's expression on the target's mean face.
+
+    Example: glownb transfer --source @eve --expression @eve/smile --target @dan
 
     Example: glownb transfer --source eve/ --expression eve/smile.jpg --target dan/ --weights mine.safetensors --out smile
     """
@@ -149,7 +152,7 @@ def figures(
     names: Annotated[list[str] | None, typer.Argument(help='Such as fig3_transfer; all by default.')] = None,
     out: Out = Path('figures'),
     photos: Annotated[str | None, typer.Option(help='Photos of anybody: a small Glow is fitted to them first, and kept.')] = None,
-    weights: Annotated[str | None, typer.Option(help='Name, file or address of a Glow, instead of fitting one.')] = None,
+    weights: Annotated[str | None, typer.Option(help='Name, file or address of a Glow, instead of fitting one. [default for built-in people: faces-64]')] = None,
     source: Annotated[str | None, typer.Option(help='The person whose expression it is.')] = None,
     expression: Annotated[str | None, typer.Option(help="One photo of the source; by default the source's last.")] = None,
     target: Annotated[str | None, typer.Option(help='The person who gets it.')] = None,
@@ -160,12 +163,17 @@ def figures(
 ) -> None:
     """Make the paper's figures: PNG, SVG and numbers.
 
+    Without arguments: built-in people, and the Glow that ships for them.
+
+    Example: glownb figures
+
     Example: glownb figures --photos people/ --source 'people/001_*' --target 'people/004_*'
     """
     from glownb.figures import fit_photos, run_figures
     from glownb.images import person_photos
     from glownb.transfer import parse_alphas
-    if photos and not (source and target) or not (photos or weights or smoke):
+    ours = all(spec is None or spec.startswith('@') for spec in (source, target))
+    if photos and not (source and target) or not (photos or weights or smoke or ours):
         raise InputError('say whose faces to use: --source and --target (photos of two people), and --photos (photos to fit a small Glow to) or --weights (a file); with make: '
                          "make figures PHOTOS=people SOURCE='people/001_*' TARGET='people/004_*'")
     source, target = source or '@eve', target or '@dan'
@@ -173,8 +181,27 @@ def figures(
     given = dict(source=source, target=target, people=[source, target], expression=expression or last(source), image_size=size, aligned=aligned, smoke=smoke, cache=str(eye_cache()))
     if not target.startswith('@'): person_photos(target) # before training, not after
     if alphas: given['alphas'] = parse_alphas(alphas).tolist()
-    if not smoke: given['weights'] = weights or str(fit_photos(photos, out/'weights', aligned=aligned, cache=eye_cache()).resolve())
+    if not smoke: given['weights'] = weights or (str(fit_photos(photos, out/'weights', aligned=aligned, cache=eye_cache()).resolve()) if photos else 'faces-64')
     for path in run_figures(out, given, names=names or ()): print(path)
+
+# %% ../nbs/17_cli.ipynb #e5e73172
+@app.command()
+def score(
+    weights: Annotated[str, typer.Argument(help="Name (see 'glownb weights list'), file or address of a Glow.")] = 'faces-64',
+    out: Out = Path('score'),
+) -> None:
+    """Measure a Glow on the built-in people, whose true transfers are known. A minute or two for 64 × 64.
+
+    Example: glownb score mine.safetensors
+    """
+    from glownb.score import score
+    from glownb.core import make_folder
+    from glownb.weights import load_glow
+    glow = load_glow(weights).freeze()
+    make_folder(out)
+    outcome = score(glow, weights)
+    print(outcome.table().to_string(index=False, justify='left'))
+    for path in outcome.write(out): print(path)
 
 # %% ../nbs/17_cli.ipynb #111e28e1
 weights_app = typer.Typer(help='Glows from elsewhere: known names, downloads, imports.', no_args_is_help=False)

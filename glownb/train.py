@@ -321,13 +321,14 @@ def train(
     *,
     device: str | torch.device | None = None, # None: a GPU where there is one
     unseen: Sequence[Tensor] | None = None, # photos to measure on, instead of a share of `dataset`
+    half: bool = False, # write the kernels of the coupling nets as 16-bit floats?
     save_every: float = 120, # seconds between checkpoints
 ) -> Glow: # the averaged weights, on the CPU; raises InputError for data or settings that do not fit, TrainingError where training diverges
     "Fit a Glow to photos, going on with a stopped run where there is one."
     run = GlowRun(glow_config, config, device=best_device(device))
     info = complete(run, dataset, out, unseen=unseen, save_every=save_every)
     glow = run.average.cpu().compute_in(None).eval()
-    save_glow(glow, out, info=info)
+    save_glow(glow, out, info=info, half=half)
     checkpoint_path(out).unlink(missing_ok=True)
     return glow
 

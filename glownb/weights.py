@@ -41,13 +41,14 @@ def save_glow(
     path: str | Path, # .safetensors
     *,
     info: Mapping[str, str] | None = None, # what else to keep with the weights, such as how they were trained
+    half: bool = False, # keep the kernels of the coupling nets as 16-bit floats, in half the space?
 ) -> None: # raises InputError where the Glow is frozen or the file cannot be written
     "Write weights and configuration to one file."
     from safetensors.torch import save_file
     if glow.levels[0][0].norm is None: raise InputError('a frozen Glow cannot be saved; save it before freeze()')
     metadata = dict(info or {}, format=FORMAT, config=json.dumps(asdict(glow.config)))
-    with write_beside(path) as temporary:
-        save_file({name: t.detach().contiguous().cpu() for name, t in glow.state_dict().items()}, temporary, metadata=metadata)
+    tensors = {name: t.half() if half and re.search(r'\.net\.(w[12]|last\.W)$', name) else t for name, t in glow.state_dict().items()}
+    with write_beside(path) as temporary: save_file({name: t.detach().contiguous().cpu() for name, t in tensors.items()}, temporary, metadata=metadata)
 
 # %% ../nbs/04_weights.ipynb #252bb5dc
 def empty_glow(
@@ -105,11 +106,13 @@ def load_own(
     quantize: bool | None = None, # reduce photos to n_bits bits? None: as saved
 ) -> Glow: # on the CPU, in evaluation mode
     "Read a Glow from a file of ours; raises InputError for a missing, truncated or foreign one."
-    def read(file, metadata): return metadata.get('config', ''), {name: file.get_tensor(name) for name in file.keys()}
+    def read(file, metadata): return metadata.get('config', ''), {name: _at_least_float32(file.get_tensor(name)) for name in file.keys()}
     text, tensors = _open_own(path, read)
     config = _config_of_file(path, text, len(tensors))
     if quantize is not None: config = replace(config, quantize=quantize)
     return fill_glow(empty_glow(config), tensors, str(path)).eval()
+
+def _at_least_float32(t): return t.float() if t.dtype == torch.float16 else t
 
 # %% ../nbs/04_weights.ipynb #2852c31c
 def _kernel(a): return a.permute(3, 2, 0, 1)
@@ -423,7 +426,6 @@ _OPENAI = ('https://openaipublic.azureedge.net/glow-demo', 'https://openaipublic
 
 KNOWN = {k.name: k for k in (
     KnownWeights('faces-64', 'Rendered faces, 64×64, trained for glownb.', 'CC BY-NC 4.0', 'rendered people of glownb', shipped='weights/faces-64.safetensors'),
-    KnownWeights('faces-128', 'Rendered faces, 128×128, trained for glownb.', 'CC BY-NC 4.0', 'rendered people of glownb', shipped='weights/faces-128.safetensors'),
     KnownWeights('openai-celeba-256', 'Faces, 256×256, 5 bits: the model of the Glow demo and of the paper.', 'the code of openai/glow is under the MIT licence; nothing separate is said of the weights',
                  'CelebA-HQ (30,000 faces of celebrities; CelebA may be used for non-commercial research only)', file='openai-celeba-256.pb', urls=tuple(f'{u}/large3/graph_unoptimized.pb' for u in _OPENAI), megabytes=750))}
 
