@@ -14,8 +14,9 @@ def readme() -> str:
     notebook = nbformat.read(ROOT / 'nbs' / 'index.ipynb', 4)
     notebook.cells = [c for c in notebook.cells if not re.match(r'#\|\s*hide', c.source)]
     notebook, _ = ClearOutputPreprocessor().preprocess(notebook, {})
+    notebook.metadata['language_info'] = {'name': 'python'} # how code is coloured
     text, _ = MarkdownExporter().from_notebook_node(notebook)
-    text = re.sub(r'\n{3,}', '\n\n', text).strip()
+    text = re.sub(r'\n{3,}', '\n\n', text).strip().replace('```\n\n```python\n', '\n') # cells that follow each other are one block
     return '<!-- made from nbs/index.ipynb by make prepare; edit that -->\n\n' + text.replace('](../', '](') + '\n'
 
 
