@@ -114,7 +114,16 @@ def rendering() -> None:
         row(f'faces rendered at {size}×{size}', n / (time.perf_counter() - start), least, 'faces/s', limit=True)
 
 
-BENCHMARKS = dict(encode=encode_256, memory=memory_256, training=training_64, alignment=alignment, rendering=rendering)
+def scoring() -> None:
+    "The score of the Glow that ships: 200 transfers at 11 α, judged."
+    from glownb.score import score
+    from glownb.weights import load_glow
+    start = time.perf_counter()
+    score(load_glow('faces-64').freeze())
+    row('score of faces-64', time.perf_counter() - start, 120, 's', limit=True)
+
+
+BENCHMARKS = dict(encode=encode_256, memory=memory_256, training=training_64, alignment=alignment, rendering=rendering, score=scoring)
 
 if __name__ == '__main__':
     if sys.argv[1:] == ['--memory']: sys.exit(memory_here())
