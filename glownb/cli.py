@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'Size', 'Aligned', 'Weights', 'Out', 'weights_app', 'Cache', 'options', 'eye_cache', 'align', 'train',
-           'transfer', 'figures', 'score', 'list_weights', 'get_weights', 'import_weights', 'show_weights', 'main']
+           'transfer', 'figures', 'score', 'claims', 'list_weights', 'get_weights', 'import_weights', 'show_weights',
+           'main']
 
 # %% ../nbs/17_cli.ipynb #adaf2e2d
 import sys
@@ -202,6 +203,30 @@ def score(
     outcome = score(glow, weights)
     print(outcome.table().to_string(index=False, justify='left'))
     for path in outcome.write(out): print(path)
+
+# %% ../nbs/17_cli.ipynb #9f5f34f1
+@app.command()
+def claims(
+    published: Annotated[Path | None, typer.Option(help="Folder of the paper's own numbers: action_units.csv and identity_distances.csv.")] = None,
+    weights: Weights = 'faces-64',
+    out: Out = Path('claims'),
+) -> None:
+    """Put each claim of the paper to the built-in people, and to the paper's own numbers. A few minutes for 64 × 64.
+
+    Example: glownb claims
+
+    Example: glownb claims --published published/ --weights mine.safetensors
+    """
+    from glownb.claims import claims, claims_text, pairs_text, read_published, write_claims
+    from glownb.core import make_folder
+    from glownb.weights import load_glow
+    if published is not None: read_published(published) # before the work, not after
+    glow = load_glow(weights).freeze()
+    make_folder(out)
+    table = claims(glow, published=published)
+    print(claims_text(table))
+    if published is not None: print(pairs_text(table))
+    print(write_claims(table, out, weights))
 
 # %% ../nbs/17_cli.ipynb #111e28e1
 weights_app = typer.Typer(help='Glows from elsewhere: known names, downloads, imports.', no_args_is_help=False)
