@@ -4,11 +4,14 @@
 
 # %% auto #0
 __all__ = ['PAIR', 'SAME', 'inner_rmse', 'skill_table', 'leave_one_out', 'Sweep', 'check_people', 'evaluate_sweep', 'AlphaStar',
-           'keeps_identity', 'alpha_star', 'pareto_front']
+           'keeps_identity', 'alpha_star', 'pareto_front', 'level_effects', 'coordinate_search', 'leave_one_out_levels',
+           'level_errors']
 
 # %% ../nbs/11_alpha.ipynb #549e4885
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,7 @@ from .action_units import Detector, au_error
 from .core import InputError
 from .glow import Glow
 from .identity import Embedder, identity_distance
+from .latents import Latents
 from .transfer import Album, decode_latents, parse_alphas, transfer
 
 # %% ../nbs/11_alpha.ipynb #fd675d73
@@ -207,3 +211,72 @@ def pareto_front(
     curve = _curves(sweep, ['to_target', 'au_error'])[0][['alpha', 'to_target', 'au_error']].sort_values(['to_target', 'au_error', 'alpha'], ignore_index=True)
     best_before = curve.au_error.cummin().shift(fill_value=np.inf)
     return curve[curve.au_error < best_before].reset_index(drop=True)
+
+# %% ../nbs/11_alpha.ipynb #a658a50a
+@torch.no_grad()
+def level_effects(
+    glow: Glow, # frozen is faster
+    before: Tensor, # (B, 3, S, S) in [0, 1], a person
+    after: Tensor, # (B, 3, S, S) in [0, 1], the same with one thing changed
+    onto: Tensor, # (B, 3, S, S) in [0, 1], somebody else, as in `before`
+    true: Tensor, # (B, 3, S, S) in [0, 1], that one as in `after`
+    alpha: float = 1.0, # how much of the change is put on
+) -> tuple[Tensor, Tensor]: # (B, n_levels + 1) each: share and straightness of the change on each level alone, finest first, and on all of them
+    "How much of a change each level of the latents carries from one person to another; NaN where nothing changes."
+    z, change = glow.encode(onto), (glow.encode(after) - glow.encode(before)) * alpha
+    n, wanted = len(z.levels), (true - onto).flatten(1)
+    still = decode_latents(glow, z, quantize=False)
+    made = torch.stack([(decode_latents(glow, z + change * weights[None], quantize=False) - still).flatten(1) for weights in torch.cat([torch.eye(n), torch.ones(1, n)])], 1)
+    along = (made * wanted[:, None]).sum(2)
+    return along / wanted.square().sum(1, keepdim=True), along / (made.norm(dim=2) * wanted.norm(dim=1, keepdim=True))
+
+# %% ../nbs/11_alpha.ipynb #22732cf5
+def coordinate_search(
+    value: Callable[[tuple[float, ...]], float], # weights of the levels → what is to be high
+    start: Sequence[float], # (n_levels,), finest first
+    grid: Sequence[float], # what a weight may be
+    *,
+    max_rounds: int = 3, # over all levels
+) -> tuple[float, ...]: # (n_levels,)
+    "The weights that no change of a single level improves, or the best after `max_rounds`; never worse than `start`."
+    best = tuple(start)
+    for _ in range(max_rounds):
+        before = best
+        for level in reversed(range(len(best))): # coarse first: these change most
+            best = max([best, *(best[:level] + (w,) + best[level + 1:] for w in grid)], key=value) # of equal ones the first, so that nothing changes without gain
+        if best == before: break
+    return best
+
+# %% ../nbs/11_alpha.ipynb #37c24a06
+def leave_one_out_levels(
+    errors: Callable[[tuple[float, ...]], np.ndarray], # weights of the levels → errors of all N pairs
+    pairs: pd.MultiIndex, # (N,): source, expression, target
+    n_levels: int,
+    grid: Sequence[float] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2), # what alpha and a weight may be
+) -> pd.DataFrame: # index: pairs; columns alpha and skill of one α for all levels, level_skill, and level_1 …, the weights that gave it, finest first
+    "For each pair the one α and the weights of the levels that have the highest mean skill over other expressions on other targets, and what each gives on the pair; raises InputError where there are no others."
+    at_mean = errors((0.0,) * n_levels)
+    at_mean = np.where(at_mean > 1e-6, at_mean, np.nan)
+    skill = cache(lambda weights: 1 - errors(weights) / at_mean)
+    expression, target = (pairs.get_level_values(n).to_numpy() for n in PAIR[1:])
+    rows = []
+    for i in range(len(pairs)):
+        others = (expression != expression[i]) & (target != target[i]) & ~np.isnan(at_mean)
+        if not others.any(): raise InputError(f'{expression[i]} on {target[i]} has no other expression on another target to choose alpha from')
+        mean = cache(lambda weights: float(np.nanmean(skill(weights)[others])))
+        one = max(((a,) * n_levels for a in grid if a > 0), key=mean)
+        weights = coordinate_search(mean, one, grid)
+        rows.append((one[0], skill(one)[i], skill(weights)[i], *weights))
+    return pd.DataFrame(rows, index=pairs, columns=['alpha', 'skill', 'level_skill', *(f'level_{l + 1}' for l in range(n_levels))])
+
+# %% ../nbs/11_alpha.ipynb #a6e5fbb8
+def level_errors(
+    glow: Glow, # frozen is faster
+    targets: Latents, # of N images: the mean face of each pair's target
+    vectors: Latents, # of N images: the expression of each pair
+    judge: Callable[[Tensor], np.ndarray], # N faces → their errors
+) -> Callable[[tuple[float, ...]], np.ndarray]: # weights of the levels → (N,), remembered
+    "What `leave_one_out_levels` asks: the errors of N transfers with the same weights of the levels."
+    @cache
+    def errors(weights): return np.asarray(judge(decode_latents(glow, targets + vectors * torch.tensor([weights]), quantize=False)), dtype=float)
+    return errors
