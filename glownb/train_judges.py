@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['BLUR', 'N_PEOPLE', 'N_PHOTOS', 'RECIPES', 'ExpressivePeople', 'Kept', 'degrade', 'Labelled', 'NetRun',
-           'ActionUnitRun', 'au_agreement', 'Recogniser', 'IdentityRun', 'AutoencoderRun', 'judge_run',
-           'remember_faces', 'train_judge']
+           'ActionUnitRun', 'au_agreement', 'IdentityRun', 'AutoencoderRun', 'judge_run', 'remember_faces',
+           'train_judge']
 
-# %% ../nbs/13_train_judges.ipynb #281df8fa
+# %% ../nbs/13_train_judges.ipynb #8ddc1944
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .core import InputError, progress
 from .faces import AUS, People, Photo, draw_photo
@@ -35,7 +35,7 @@ class ExpressivePeople(People):
         if draw.random() < 0.5: return photo
         return replace(photo, aus=tuple(np.where(draw.random(len(AUS)) < 0.3, draw.uniform(0, 5, len(AUS)), 0.0).tolist()))
 
-# %% ../nbs/13_train_judges.ipynb #96d8c1b2
+# %% ../nbs/13_train_judges.ipynb #4ec9f8e5
 class Kept:
     "Photos of people, rendered when they are first asked for and kept as bytes."
     def __init__(self,
@@ -45,6 +45,9 @@ class Kept:
         self.bytes = torch.empty(len(people), 3, people.size, people.size, dtype=torch.uint8)
 
     def __len__(self): return len(self.people)
+
+    @property
+    def n_photos(self) -> int: return self.people.n_photos # of each person
 
     def __getitems__(self,
         indices: Sequence[int],
@@ -146,48 +149,43 @@ def au_agreement(
     a, b = said - said.mean(0), true - true.mean(0)
     return (said - true).abs().mean(0), (a * b).sum(0) / (a.square().sum(0) * b.square().sum(0)).sqrt().clamp(min=1e-12)
 
-# %% ../nbs/13_train_judges.ipynb #852a4b26
-class Recogniser(nn.Module):
-    "An embedder with a point on the sphere for each person that it learns."
-    def __init__(self,
-        n_people: int,
-    ):
-        super().__init__()
-        self.net = JudgeNet(JudgeConfig(0))
-        self.points = nn.Parameter(torch.randn(n_people, self.net.config.n_features))
-        self.config = self.net.config
-
-    def forward(self,
-        square: Tensor, # (B, 3, 48, 48) in [0, 1]
-    ) -> Tensor: # (B, n_people), cosines
-        "How near each face lies to each person's point."
-        return F.normalize(self.net(square)[0].float(), dim=1) @ F.normalize(self.points, dim=1).T
-
+# %% ../nbs/13_train_judges.ipynb #616c31d7
 class IdentityRun(NetRun):
     "Fits an embedder."
     measures = 'verification'
-    margin, sharpness = 0.2, 24.0
+    sharpness = 12.0 # of the softmax; 1 / temperature
 
     def __init__(self,
         config: TrainConfig,
         *,
-        n_people: int,
         device: str | torch.device = 'cpu',
     ):
         torch.manual_seed(config.seed)
-        super().__init__(Recogniser(n_people).to(memory_format=torch.channels_last), config, device=device)
+        super().__init__(JudgeNet(JudgeConfig(0)).to(memory_format=torch.channels_last), config, device=device)
+
+    def take(self,
+        dataset: People | Kept, # with several photos of each person, one after the other
+        indices: Sequence[int],
+    ) -> Labelled: # first these photos, then another of each person
+        "Some photos, and for each another photo of the same person."
+        n = dataset.n_photos
+        others = [i // n * n + (i % n + 1 + (i // n + self.step) % (n - 1)) % n for i in indices]
+        return super().take(dataset, [*indices, *others])
 
     def loss(self, x, batch):
+        e = F.normalize(self.model(face_square(x))[0].float(), dim=1)
         person = batch.person.to(x.device)
-        cosines = self.model(face_square(x))
-        return F.cross_entropy(self.sharpness * (cosines - self.margin * F.one_hot(person, cosines.shape[1])), person)
+        cosines = self.sharpness * (e @ e.T)
+        excluded = torch.eye(len(e), dtype=torch.bool, device=x.device) | ((person[:, None] == person) & (torch.arange(len(e), device=x.device).roll(len(e) // 2)[:, None] != torch.arange(len(e), device=x.device)))
+        return F.cross_entropy(cosines.masked_fill(excluded, -math.inf), torch.arange(len(e), device=x.device).roll(len(e) // 2))
 
     def measure(self,
-        batch: Labelled, # photos 2i and 2i+1 show one person
+        batch: Labelled, # from `take`
     ) -> float: # accuracy, 0.5 to 1
         "Verification accuracy of the averaged weights."
-        e = F.normalize(self.average_in_parts(lambda x: self.average.net(face_square(x))[0], batch.x), dim=1)
-        return verification_accuracy(identity_distance(e[::2], e[1::2]), identity_distance(e[::2], e[1::2].roll(1, 0)))[0]
+        e = F.normalize(self.average_in_parts(lambda x: self.average(face_square(x))[0], batch.x), dim=1)
+        first, second = e.chunk(2)
+        return verification_accuracy(identity_distance(first, second), identity_distance(first, second.roll(2, 0)))[0]
 
 # %% ../nbs/13_train_judges.ipynb #4eb8c3eb
 class AutoencoderRun(NetRun):
@@ -221,12 +219,12 @@ class AutoencoderRun(NetRun):
         errors = self.average_in_parts(lambda x: (self.average.decode(self.average.encode(x)).clamp(0, 1) - x).square().mean((1, 2, 3)), batch.x)
         return -10 * math.log10(errors.mean())
 
-# %% ../nbs/13_train_judges.ipynb #ea382cb3
+# %% ../nbs/13_train_judges.ipynb #b0512b23
 N_PEOPLE, N_PHOTOS = 4000, 20 # that judges learn from, and photos of each
 RECIPES = {
-    'faces-id': TrainConfig(steps=4000, batch_size=64, lr=2e-3, warmup=100, clip=5.0, ema=0.995, final_lr=0.01),
-    'faces-au': TrainConfig(steps=7000, batch_size=64, lr=2e-3, warmup=100, clip=5.0, ema=0.995, final_lr=0.01),
-    'faces-ae': TrainConfig(steps=2500, batch_size=32, lr=2e-3, warmup=100, clip=1.0, ema=0.995, final_lr=0.01),
+    'faces-id': TrainConfig(steps=2000, batch_size=64, lr=2e-3, warmup=100, clip=5.0, ema=0.99, final_lr=0.01), # pairs
+    'faces-au': TrainConfig(steps=6000, batch_size=64, lr=2e-3, warmup=100, clip=5.0, ema=0.995, final_lr=0.01),
+    'faces-ae': TrainConfig(steps=2000, batch_size=32, lr=2e-3, warmup=100, clip=1.0, ema=0.99, final_lr=0.01),
 }
 
 def judge_run(
@@ -238,25 +236,23 @@ def judge_run(
 ) -> tuple[NetRun, Kept, People]: # the run, photos to train on, photos of other people to measure on; raises InputError for an unknown name
     "A run of one of the networks, with its data."
     if name not in RECIPES: raise InputError(f'there is no judge {name!r}; expected one of {", ".join(RECIPES)}')
-    if name == 'faces-id': return IdentityRun(config, n_people=N_PEOPLE, device=device), Kept(ExpressivePeople(N_PEOPLE, N_PHOTOS, size)), People(500, 2, size, held_out=True)
-    if name == 'faces-au': return ActionUnitRun(config, device=device), Kept(ExpressivePeople(N_PEOPLE, N_PHOTOS, size)), People(500, 2, size, held_out=True)
-    return AutoencoderRun(config, size=size, device=device), Kept(People(N_PEOPLE, N_PHOTOS, size)), People(128, 1, size, held_out=True)
+    run = AutoencoderRun(config, size=size, device=device) if name == 'faces-ae' else dict([('faces-id', IdentityRun), ('faces-au', ActionUnitRun)])[name](config, device=device)
+    return run, Kept(ExpressivePeople(N_PEOPLE, N_PHOTOS, size)), People(500, 2, size, held_out=True)
 
-# %% ../nbs/13_train_judges.ipynb #cdbb9795
-@torch.no_grad()
+# %% ../nbs/13_train_judges.ipynb #8af25b90
 def remember_faces(
     net: JudgeNet, # trained, in evaluation mode
     *,
-    n: int = 3000, # photos
+    n: int = 3000, # photos for the eigenfaces
+    m: int = 1000, # photos for the limit
     size: int = 64, # side in pixels
 ) -> None:
     "Give a judge its memory."
-    people, draw = ExpressivePeople(n, 1, size, held_out=True, first=5000), seeded('remember')
-    features = torch.cat([net(face_square(degrade(people.batch(range(i, min(i + 250, n))), draw)[0]))[1] for i in progress(range(0, n, 250), 'remember faces')])
-    net.remember(features, math.inf)
-    net.limit.fill_(1.5 * net.strangeness(features).quantile(0.999))
+    people, draw = ExpressivePeople(n + m, 1, size, held_out=True, first=5000), seeded('remember')
+    squares = torch.cat([face_square(degrade(people.batch(range(i, min(i + 250, n + m))), draw)[0]) for i in progress(range(0, n + m, 250), 'remember faces')])
+    net.remember(squares[:n], squares[n:])
 
-# %% ../nbs/13_train_judges.ipynb #9a2b98a4
+# %% ../nbs/13_train_judges.ipynb #bf76448d
 def train_judge(
     name: str, # a key of `RECIPES`
     out: str | Path, # .safetensors, written at the end; a checkpoint stands beside it until then
@@ -271,7 +267,6 @@ def train_judge(
     run, dataset, unseen = judge_run(name, config, size=size, device=best_device(device))
     info = complete(run, dataset, out, unseen=unseen, save_every=save_every)
     net = run.average.cpu().eval()
-    net = net.net if isinstance(net, Recogniser) else net
     if isinstance(net, JudgeNet): remember_faces(net, size=size)
     save_net(net, out, info=info)
     checkpoint_path(out).unlink(missing_ok=True)
