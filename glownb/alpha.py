@@ -78,12 +78,12 @@ def check_people(
 ) -> None:
     "Raise InputError where these three make no transfer: several expression photos, or one that is all there is of the source; warn where they make a doubtful one."
     if len(expression.latents) != 1: raise InputError(f'an expression is one photo, but {expression.name} names {len(expression.latents)}; choose one of them')
-    vector, same = expression.latents - source.mean, source.mean - target.mean
-    if not any(v.any() for v in vector.levels):
+    nothing = lambda z: all(v.abs().max() < 1e-4 for v in z.levels) # of a latent's own spread of about 1
+    if nothing(expression.latents - source.mean):
         raise InputError(f'{expression.name} is the same as the mean face of {source.name}, which has {len(source.latents)} photo(s), so that no expression is left; give about 20 photos of the source')
     for role, album in (('source', source), ('target', target)):
         if len(album.latents) == 1: warnings.warn(f'the {role} {album.name} has one photo, so that its mean face is that photo, with its expression, pose and light; give about 20 photos', stacklevel=3)
-    if not any(v.any() for v in same.levels): warnings.warn(f'source and target are the same person, {source.name}: alpha = 1 gives the photo back, and the distances to both mean faces are one; choose another target to judge a transfer', stacklevel=3)
+    if nothing(source.mean - target.mean): warnings.warn(f'source and target are the same person, {source.name}: alpha = 1 gives the photo back, and the distances to both mean faces are one; choose another target to judge a transfer', stacklevel=3)
 
 # %% ../nbs/11_alpha.ipynb #a07972db
 def evaluate_sweep(
