@@ -219,10 +219,10 @@ class AutoencoderRun(NetRun):
         errors = self.average_in_parts(lambda x: (self.average.decode(self.average.encode(x)).clamp(0, 1) - x).square().mean((1, 2, 3)), batch.x)
         return -10 * math.log10(errors.mean())
 
-# %% ../nbs/13_train_judges.ipynb #b0512b23
+# %% ../nbs/13_train_judges.ipynb #ebac682e
 N_PEOPLE, N_PHOTOS = 4000, 20 # that judges learn from, and photos of each
 RECIPES = {
-    'faces-id': TrainConfig(steps=2000, batch_size=64, lr=2e-3, warmup=100, clip=5.0, ema=0.99, final_lr=0.01), # pairs
+    'faces-id': TrainConfig(steps=800, batch_size=64, lr=2e-3, warmup=100, clip=5.0, ema=0.99, final_lr=0.01), # pairs
     'faces-au': TrainConfig(steps=6000, batch_size=64, lr=2e-3, warmup=100, clip=5.0, ema=0.995, final_lr=0.01),
     'faces-ae': TrainConfig(steps=2000, batch_size=32, lr=2e-3, warmup=100, clip=1.0, ema=0.99, final_lr=0.01),
 }
