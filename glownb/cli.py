@@ -155,35 +155,42 @@ def figures(
     photos: Annotated[str | None, typer.Option(help='Photos of anybody: a small Glow is fitted to them first, and kept.')] = None,
     weights: Annotated[str | None, typer.Option(help='Name, file or address of a Glow, instead of fitting one. [default for built-in people: faces-64]')] = None,
     source: Annotated[str | None, typer.Option(help='The person whose expression it is.')] = None,
-    expression: Annotated[str | None, typer.Option(help="One photo of the source; by default the source's last.")] = None,
-    target: Annotated[str | None, typer.Option(help='The person who gets it.')] = None,
+    expression: Annotated[list[str] | None, typer.Option(help="A photo of the source; more for the figures that show more. By default the source's last five, the last one first.")] = None,
+    target: Annotated[list[str] | None, typer.Option(help='A person who gets it; more for the figures that show more.')] = None,
     alphas: Annotated[str | None, typer.Option(help="Intensities, instead of the figures' own.")] = None,
     size: Annotated[int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')] = None,
     aligned: Aligned = False,
+    others: Annotated[str | None, typer.Option(help="Folder of another model's reconstructions, named like the photos, for figure 1.")] = None,
+    embedder: Annotated[str, typer.Option(help='Who judges identity.')] = 'faces-id',
+    detector: Annotated[str, typer.Option(help='Who reads Action Units.')] = 'faces-au',
     smoke: Annotated[bool, typer.Option('--smoke', help='A quick try: a tiny Glow without training.')] = False,
 ) -> None:
-    """Make the paper's figures: PNG, SVG and numbers.
+    """Make the paper's figures and tables: PNG, SVG and numbers, and a page that shows them all.
 
     Without arguments: built-in people, and the Glow that ships for them.
 
     Example: glownb figures
 
-    Example: glownb figures --photos people/ --source 'people/001_*' --target 'people/004_*'
+    Example: glownb figures --photos people/ --source 'people/001_*' --target 'people/004_*' --target 'people/007_*'
     """
+    import shlex
     from glownb.figures import fit_photos, run_figures
     from glownb.images import person_photos
     from glownb.transfer import parse_alphas
-    ours = all(spec is None or spec.startswith('@') for spec in (source, target))
+    ours = all(spec.startswith('@') for spec in [source or '@', *(target or [])])
     if photos and not (source and target) or not (photos or weights or smoke or ours):
         raise InputError('say whose faces to use: --source and --target (photos of two people), and --photos (photos to fit a small Glow to) or --weights (a file); with make: '
                          "make figures PHOTOS=people SOURCE='people/001_*' TARGET='people/004_*'")
-    source, target = source or '@eve', target or '@dan'
-    last = lambda spec: f'{spec}/smile' if spec.startswith('@') else str(person_photos(spec)[-1])
-    given = dict(source=source, target=target, people=[source, target], expression=expression or last(source), image_size=size, aligned=aligned, smoke=smoke, cache=str(eye_cache()))
-    if not target.startswith('@'): person_photos(target) # before training, not after
+    given = dict(image_size=size, aligned=aligned, smoke=smoke, cache=str(eye_cache()), others=others, embedder=embedder, detector=detector)
+    if source or expression or target:
+        source, target = source or '@eve', target or ['@dan']
+        last = lambda spec, n: [f'{spec}/{e}' for e in ('smile', 'surprise', 'anger', 'disgust', 'lip-suck')[:n]] if spec.startswith('@') else [str(p) for p in person_photos(spec)[:-n - 1:-1]]
+        expression, of_targets = expression or last(source, 5), [photo for t in target for photo in last(t, 1)] # before training, not after
+        given |= dict(source=source, expression=expression[0], expressions=expression, target=target[0], targets=target, people=[source, *target], photos=[expression[0], *of_targets])
     if alphas: given['alphas'] = parse_alphas(alphas).tolist()
-    if not smoke: given['weights'] = weights or (str(fit_photos(photos, out/'weights', aligned=aligned, cache=eye_cache()).resolve()) if photos else 'faces-64')
-    for path in run_figures(out, given, names=names or ()): print(path)
+    if photos or weights: given['weights'] = weights or str(fit_photos(photos, out/'weights', aligned=aligned, cache=eye_cache()).resolve())
+    options = shlex.join(word for word in sys.argv[2:] if word not in (names or ()))
+    for path in run_figures(out, given, names=names or (), options=options): print(path)
 
 # %% ../nbs/17_cli.ipynb #e5e73172
 @app.command()

@@ -121,7 +121,7 @@ def _quiet(ax, **labels):
 def distance_curves(
     sweeps: Mapping[str, pd.DataFrame], # name of the target → columns alpha, to_source, to_target; NaN where no face was found
     *,
-    same_person: tuple[float, float] | None = None, # between which photos of one person lie; None: not shown
+    same_person: tuple[float, float] | None = None, # between which the middle half of distances of photos of one person lies; None: not shown
     ax=None, # Axes; a figure of its own by default
 ): # Axes
     "Identity distances over alpha, to the source's mean face dashed and to the target's solid; a gap where no face was found."
@@ -129,7 +129,7 @@ def distance_curves(
     if ax is None: ax = new_axes(5.4, 3.4)
     kinds = [Line2D([], [], color='0.3', label='to the target'), Line2D([], [], color='0.3', ls='--', label='to the source')]
     keys = []
-    if same_person: kinds.append(ax.axhspan(*same_person, color='0.88', lw=0, zorder=0, label='photos of\none person'))
+    if same_person: kinds.append(ax.axhspan(*same_person, color='0.88', lw=0, zorder=0, label='photos of one person\n(middle half)'))
     for (name, t), colour, mark in zip(sweeps.items(), list(PALETTE.values())[2:] + ['0.4', '0.6'], MARKS):
         look = dict(color=colour, marker=mark, ms=3.5, lw=1.3, markevery=slice(None) if t[['to_source', 'to_target']].isna().any(axis=None) else max(1, len(t) // 10))
         keys += ax.plot(t.alpha, t.to_target, label=name, **look)
@@ -141,7 +141,7 @@ def distance_curves(
 # %% ../nbs/14_plots.ipynb #4fbd9372
 def photo_with_aus(
     photo: Tensor, # (3, S, S) in [0, 1]
-    intensities: pd.Series, # of the AUs that are present, index such as 'AU12 Lip corner puller'
+    intensities: pd.Series, # of the AUs that are present, index such as 'AU12 Lip corner puller'; NaN: only the presence is known
     *,
     scale: tuple[float, float] = (0.0, 5.0), # lowest and highest intensity
     truth: pd.Series | None = None, # true intensities of the same AUs, or of some
@@ -155,7 +155,7 @@ def photo_with_aus(
     ax.set_axis_off()
     bars, at = ax.inset_axes((2.0, 0.17, 1.1, 0.83)), range(len(intensities))
     bars.barh(at, intensities, height=0.55, color=PALETTE['blue'], label='read off the photo')
-    for i, v in enumerate(intensities): bars.text(1.04, i, f'{v:.1f}', transform=bars.get_yaxis_transform(), fontsize=8, va='center')
+    for i, v in enumerate(intensities): bars.text(1.04, i, 'present' if pd.isna(v) else f'{v:.1f}', transform=bars.get_yaxis_transform(), fontsize=8, va='center')
     if truth is not None: bars.plot(truth.reindex(intensities.index), at, ls='', marker='D', ms=5, mfc='white', mec=PALETTE['vermilion'], mew=1.4, label='as rendered', clip_on=False)
     bars.set_yticks(at, intensities.index)
     bars.set_ylim(max(len(intensities), 1) - 0.4, -0.6)
@@ -187,20 +187,21 @@ def au_profile(
 def draw_table(
     sections: Mapping[str, pd.DataFrame], # name of the section ('': none) → rows of text, with the same columns
     *,
+    n_words: int = 1, # columns of words, which stand on the left
     ax=None, # Axes; a figure of its own by default
 ): # Axes
-    "A table as a picture: the first column left-aligned, the others right-aligned; raises InputError where sections have different columns."
+    "A table as a picture: words left-aligned, numbers right-aligned; raises InputError where sections have different columns."
     heads = [[str(c) for c in t.columns] for t in sections.values()]
     if not heads or any(h != heads[0] for h in heads): raise InputError(f'a table has the same columns in each section, got {heads}')
     rows = [row for name, t in sections.items() for row in ([[name] + [''] * (t.shape[1] - 1)] if name else []) + t.astype(str).values.tolist()]
     n_head = 1 + max(h.count('\n') for h in heads[0])
     body = [row for row in rows if any(row[1:])]
-    width = lambda j, texts: 0.068 * max(len(part) for text in texts for part in text.split('\n')) + 0.14
-    widths = [width(j, [heads[0][j], *(row[j] for row in (rows if j == 0 else body))]) for j in range(len(heads[0]))]
+    width = lambda texts: 0.068 * max(len(part) for text in texts for part in text.split('\n')) + 0.14
+    widths = [width([heads[0][j], *(row[j] for row in (rows if j == 0 else body))]) for j in range(len(heads[0]))]
     if ax is None: ax = new_axes(sum(widths), 0.19 * (len(rows) + n_head) + 0.2)
-    right = [sum(widths[:j + 1]) - 0.05 for j in range(len(widths))]
+    places = [sum(widths[:j]) + 0.05 if j < n_words else sum(widths[:j + 1]) - 0.05 for j in range(len(widths))]
     def write(y, texts, **look):
-        for j, text in enumerate(texts): ax.text(right[j] if j else 0.05, y, text, ha='right' if j else 'left', fontsize=8, **look)
+        for j, text in enumerate(texts): ax.text(places[j], y, text, ha='left' if j < n_words else 'right', fontsize=8, **look)
     write(n_head - 0.25, heads[0], va='bottom', weight='bold')
     for i, row in enumerate(rows): write(n_head + i + 0.55, row, va='center', style='normal' if any(row[1:]) or row[0] not in sections else 'italic')
     for y, lw in ((-0.1, 1.2), (n_head, 0.8), (n_head + len(rows) + 0.1, 1.2)): ax.plot([0, sum(widths)], [y, y], color='black', lw=lw, clip_on=False)
