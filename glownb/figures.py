@@ -300,11 +300,12 @@ def summarise_transfers(
     chosen = chosen_alphas(results)
     one = next(k for k in ('leave one out, by AUs', *list(chosen)[1:]) if k in chosen)
     n, at = len(next(iter(chosen.values()))), at_alphas(results, chosen[one])
-    groups = lambda by: [(name, rows) for name, rows in at.groupby(by, sort=False)]
-    sections = {f'All {n} pairs, α chosen:': [(how, at_alphas(results, a)) for how, a in chosen.items()], f'Each expression ({one})': groups('expression'), f'Each target ({one})': groups('target')}
+    groups = lambda by: [(name, rows) for name, rows in at.groupby(by)]
+    sections = {f'All {n} pairs, α chosen:': [(how, at_alphas(results, a)) for how, a in chosen.items()], f'Each expression, α: {one}': groups('expression'), f'Each target, α: {one}': groups('target')}
     return {title: pd.DataFrame([_summary_row(name, rows) for name, rows in parts]).dropna(axis=1, how='all') for title, parts in sections.items()}
 
 def _summary_row(name, rows):
+    if (rows.alpha == 0).all(): rows = rows.assign(au_skill=np.nan, rmse_skill=np.nan) # the mean face is what others are compared with
     mean, better = lambda c: rows[c].mean(), lambda c: (rows[c].dropna() > 0).mean() if rows[c].notna().any() else np.nan
     out = {'': name, 'α': rows.alpha.median(), 'AU error': mean('au_error'), 'AU skill': rows.au_skill.median(), 'better (AU)': better('au_skill'),
            'RMSE': mean('rmse'), 'RMSE skill': rows.rmse_skill.median(), 'better (RMSE)': better('rmse_skill'), 'to source': mean('to_source'), 'to target': mean('to_target'),

@@ -197,7 +197,7 @@ def draw_table(
     n_head = 1 + max(h.count('\n') for h in heads[0])
     body = [row for row in rows if any(row[1:])]
     width = lambda texts: 0.068 * max(len(part) for text in texts for part in text.split('\n')) + 0.14
-    widths = [width([heads[0][j], *(row[j] for row in (rows if j == 0 else body))]) for j in range(len(heads[0]))]
+    widths = [width([heads[0][j], *(row[j] for row in body)]) for j in range(len(heads[0]))]
     if ax is None: ax = new_axes(sum(widths), 0.19 * (len(rows) + n_head) + 0.2)
     places = [sum(widths[:j]) + 0.05 if j < n_words else sum(widths[:j + 1]) - 0.05 for j in range(len(widths))]
     def write(y, texts, **look):
