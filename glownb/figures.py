@@ -371,7 +371,7 @@ class FigureKernel:
         from nbclient import NotebookClient
         if self.manager is None: self._start()
         with tempfile.TemporaryDirectory() as folder:
-            done = papermill.execute_notebook(notebook, Path(folder)/notebook.name, parameters, kernel_name='python3', progress_bar=False, km=self.manager)
+            done = papermill.execute_notebook(notebook, Path(folder)/notebook.name, parameters, kernel_name='python3', progress_bar=False, request_save_on_cell_execute=False, autosave_cell_every=0, km=self.manager)
         NotebookClient(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FORGET)]), km=self.manager).execute()
         said = '\n'.join(o.text for cell in done.cells for o in cell.get('outputs', []) if o.get('name') == 'stderr')
         return list(dict.fromkeys(re.findall(r'^.*?: UserWarning: (.*)$', said, re.M)))
@@ -381,7 +381,7 @@ class FigureKernel:
         from jupyter_core.utils import run_sync
         self.manager = AsyncKernelManager(kernel_name='python3')
         limit = dict(OMP_NUM_THREADS=str(self.threads)) if self.threads and 'OMP_NUM_THREADS' not in os.environ else {}
-        run_sync(self.manager.start_kernel)(extra_arguments=['--log-level=CRITICAL'], env=os.environ | limit, cwd=os.getcwd())
+        run_sync(self.manager.start_kernel)(extra_arguments=['--log-level=CRITICAL'], env=os.environ | limit | dict(MPLBACKEND='agg'), cwd=os.getcwd()) # nobody looks at the notebook: pictures are drawn once, for their files
 
     def close(self) -> None:
         "End the process, whatever it does; the next notebook gets a new one. May be called from another thread."
