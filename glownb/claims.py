@@ -30,7 +30,7 @@ from .identity import Embedder, load_embedder
 from .images import to_uint8
 from .latents import Latents
 from .score import Cast, evaluate_cast, load_cast
-from .transfer import decode_latents, encode_photos, expression_vector, mean_latent, parse_alphas, transfer
+from .transfer import decode_latents, encode_photos, expression_vector, mean_latent, parse_alphas
 
 # %% ../nbs/13_claims.ipynb #8ae0cece
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ from .action_units import Detector
 from .align import EyeFinder, align_person
 from .alpha import PAIR, Sweep, alpha_star, evaluate_sweep, leave_one_out, skill_table
 from .core import InputError, make_folder, os_error, progress, write_beside
-from .faces import builtin_photo, resolve, true_render
+from .faces import true_render
 from .glow import Glow, GlowConfig
 from .identity import Embedder, identity_distance
 from .images import Provenance, crop_provenance, load_images, person_photos, read_image, resize_square, to_uint8, write_image

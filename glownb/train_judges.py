@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .core import InputError, progress
-from .faces import AUS, People, Photo, draw_photo
+from .faces import AUS, People, Photo
 from .identity import identity_distance, verification_accuracy
 from .images import from_uint8, to_uint8
 from .nets import Autoencoder, AutoencoderConfig, JudgeConfig, JudgeNet, face_square, save_net
@@ -105,12 +105,10 @@ class NetRun(Run):
     ) -> float: # the loss before the update
         "One step of training; raises TrainingError where it diverges."
         draw = seeded(self.config.seed, 'noise', self.step)
-        x, share = degrade(flipped(batch.x, draw) if self.config.flip else batch.x, draw, trace=self.trace)
+        x, share = degrade(flipped(batch.x, draw) if self.config.flip else batch.x, draw)
         self.model.train()
         with self.autocast(): loss = self.loss(x.to(self.device), replace(batch, aus=batch.aus.lerp(batch.aus.roll(-1, 0), share[:, None])))
         return self.descend(loss)
-
-    trace = 0.35 # see `degrade`
 
     @torch.no_grad()
     def average_in_parts(self, f, x): # f: (b, 3, S, S) → tensor or tensors
