@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['SMOKE_SIZE', 'FORGET', 'SMALL_GLOW', 'SMALL_TRAINING', 'figure_glow', 'open_people', 'figure_provenance', 'plain',
            'squeeze_photos', 'others_of', 'picture_quality', 'same_person_distances', 'known_truth', 'evaluate_people',
-           'sweep_results', 'describe_sweep', 'n_cores', 'CastPart', 'evaluate_cast_on_cores', 'small_cast',
-           'chosen_alphas', 'at_alphas', 'summarise_transfers', 'summary_text', 'pair_table', 'figures_folder',
-           'figure_names', 'FigureError', 'FigureKernel', 'run_figure', 'write_index', 'run_figures', 'fit_photos',
-           'write_transfer']
+           'sweep_results', 'describe_sweep', 'small_cast', 'chosen_alphas', 'at_alphas', 'summarise_transfers',
+           'summary_text', 'pair_table', 'figures_folder', 'figure_names', 'FigureError', 'FigureKernel', 'run_figure',
+           'write_index', 'run_figures', 'fit_photos', 'write_transfer']
 
 # %% ../nbs/16_figures.ipynb #23586bdf
 import base64
@@ -38,14 +37,14 @@ import glownb
 from .action_units import Detector
 from .align import EyeFinder, align_person
 from .alpha import PAIR, Sweep, alpha_star, evaluate_sweep, leave_one_out, skill_table
-from .core import InputError, make_folder, os_error, progress, write_beside
+from .core import InputError, make_folder, n_cores, os_error, progress, write_beside
 from .faces import true_render
 from .glow import Glow, GlowConfig
 from .identity import Embedder, identity_distance
 from .images import Provenance, crop_provenance, load_images, person_photos, read_image, resize_square, to_uint8, write_image
 from .nets import load_net
 from .plots import face_grid, html_page, save_figure
-from .score import Cast, evaluate_cast
+from .score import Cast
 from .train import TrainConfig, train
 from .transfer import Album, decode_latents, open_album, transfer_photos
 from .weights import KNOWN, load_glow
@@ -220,41 +219,6 @@ def describe_sweep(
     return plain(dict(alpha_star=best.alpha, notes=best.notes, au_error_mean_face=at_mean.au_error, au_error_alpha_star=best.error, skill=skill, **true, curves=t))
 
 # %% ../nbs/16_figures.ipynb #423c7994
-def n_cores() -> int:
-    "Cores that this process may use."
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-
-@dataclass(frozen=True, eq=False)
-class CastPart(Cast):
-    "Some of the pairs of a cast."
-    some: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def pairs(self) -> list[tuple[int, int]]:
-        "These pairs, source and target."
-        return list(self.some)
-
-def evaluate_cast_on_cores(
-    glow: Glow, # frozen is faster
-    cast: Cast, # at the size of `glow`
-    alphas: Tensor, # (n,), the first is 0
-    *,
-    embedder: Embedder,
-    detector: Detector,
-    workers: int | None = None, # None: one for each core
-) -> pd.DataFrame: # P (P - 1) E n rows, as from `evaluate_cast`
-    "What `evaluate_cast` gives, each core working on some of the pairs."
-    workers = min(workers or n_cores(), len(cast.pairs))
-    parts = [CastPart(**vars(cast), some=tuple(cast.pairs[i::workers])) for i in range(workers)]
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(max(1, n_cores() // workers),)) as pool:
-            done = list(pool.map(lambda part: evaluate_cast(glow, part, alphas, embedder=embedder, detector=detector), parts))
-    finally: torch.set_num_threads(threads)
-    order = {(cast.names[s], cast.names[t]): i for i, (s, t) in enumerate(cast.pairs)}
-    rows = pd.concat(done, ignore_index=True)
-    return rows.iloc[np.argsort([order[pair] for pair in zip(rows.source, rows.target)], kind='stable')].reset_index(drop=True)
-
 def small_cast(
     cast: Cast,
     n_people: int = 3,

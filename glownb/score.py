@@ -9,6 +9,7 @@ __all__ = ['Cast', 'load_cast', 'rendered_aus', 'evaluate_cast', 'Figure', 'tran
 import json
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from pathlib import Path
@@ -23,7 +24,7 @@ from torch import Tensor
 import glownb
 from .action_units import Detector, au_error, au_table, load_detector
 from .alpha import inner_rmse, leave_one_out, skill_table
-from .core import InputError, make_folder, progress, write_beside
+from .core import InputError, make_folder, n_cores, progress, write_beside
 from .faces import EXPRESSIONS, People, Photo, builtin_people, builtin_photo, builtin_photos, resolve, true_render
 from .glow import Glow
 from .identity import Embedder, identity_distance, load_embedder
@@ -77,27 +78,37 @@ def evaluate_cast(
     *,
     embedder: Embedder,
     detector: Detector,
+    workers: int | None = None, # pairs at a time; None: one for each core, or one at a time on a GPU
 ) -> pd.DataFrame: # P (P - 1) E n rows
     "Transfer every expression to everybody at each α and judge the outcome, with progress; raises InputError where α = 0, the mean face, is not first."
     if not len(alphas) or alphas[0] != 0: raise InputError(f'the first alpha must be 0, the mean face that all are compared with; got {alphas.tolist()}')
     means = Latents.stack([mean_latent(glow.encode(p)) for p in progress(cast.photos, 'encode people')])
     vectors = [expression_vector(encode_photos(glow, e), means[i]) for i, e in enumerate(cast.expressive)]
-    at_means = embedder(decode_latents(glow, means, quantize=False))
+    still = decode_latents(glow, means, quantize=False)
+    at_means, names = embedder(still), cast.names
     gallery = F.normalize(torch.stack([embedder(p).mean(0) for p in cast.photos]), dim=1)
     sought = [detector(e) for e in cast.expressive]
-    rows, n = [], len(alphas)
-    for s, t in progress(cast.pairs, 'transfers', after=0):
-        still = decode_latents(glow, means[t], quantize=False)
+    workers = min(workers or (1 if glow.levels[0][0].state.is_cuda else n_cores()), len(cast.pairs))
+
+    def transfers(pair): # to one target, of one source
+        torch.set_num_threads(max(1, n_cores() // workers)) # of this thread
+        (s, t), out = pair, []
         for k, expression in enumerate(cast.expressions):
-            moving = decode_latents(glow, transfer(means[t], vectors[s][k], alpha=alphas[1:]), quantize=False) if n > 1 else still[:0]
-            faces = torch.cat([still, moving])
+            moving = decode_latents(glow, transfer(means[t], vectors[s][k], alpha=alphas[1:]), quantize=False, memory=1e9 / workers) if len(alphas) > 1 else still[:0]
+            faces = torch.cat([still[[t]], moving])
             e, read = embedder(faces), detector(faces)
-            rendered = rendered_aus([builtin_photo(f'{cast.names[s]}/{expression}')], read.attrs['scale'])
-            rows.append(pd.DataFrame(dict(
-                source=cast.names[s], expression=expression, target=cast.names[t], alpha=[round(a, 6) for a in alphas.tolist()],
+            rendered = rendered_aus([builtin_photo(f'{names[s]}/{expression}')], read.attrs['scale'])
+            out.append(pd.DataFrame(dict(
+                source=names[s], expression=expression, target=names[t], alpha=[round(a, 6) for a in alphas.tolist()],
                 rmse=inner_rmse(faces, cast.true[s, t][[k]], cast.inner[s, t][[k]]).double().numpy(), au_error=au_error(read, sought[s].iloc[[k]]).to_numpy(), au_error_rendered=au_error(read, rendered).to_numpy(),
                 to_source=identity_distance(e, at_means[[s]]).double().numpy(), to_target=identity_distance(e, at_means[[t]]).double().numpy(),
-                nearest=[cast.names[i] for i in torch.cdist(e, gallery).argmin(1)])))
+                nearest=[names[i] for i in torch.cdist(e, gallery).argmin(1)])))
+        return out
+
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(workers) as pool: rows = [row for of_pair in progress(pool.map(transfers, cast.pairs), 'transfers', total=len(cast.pairs), after=0) for row in of_pair]
+    finally: torch.set_num_threads(threads)
     return pd.concat(rows, ignore_index=True)
 
 # %% ../nbs/12_score.ipynb #b9f81d25
