@@ -9,7 +9,7 @@ __all__ = ['CHUNK', 'cache_folder', 'read_pins', 'write_pin', 'transfer', 'fetch
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -130,6 +130,7 @@ def fetch_file(
     urls: Sequence[str], # the publisher's address, then mirrors
     *,
     sha256: str | None = None, # from the publisher; None: that of the first download is kept
+    check: Callable[[Path], object] | None = None, # looks into a file that nobody vouches for yet, before it is trusted; raises InputError where it is not what it should be
     folder: str | Path | None = None, # of the cache; None: the system's place
     timeout: tuple[float, float] = (10, 60), # seconds until a server answers, and between two pieces
 ) -> Path: # of a file that is whole and verified
@@ -139,13 +140,17 @@ def fetch_file(
     expected = sha256 or (pin or {}).get('sha256')
     if path.exists():
         _check(path, expected, 'it was changed or damaged; delete it to download it again')
-        if not pin: write_pin(folder, name, 'put there by hand')
+        if not pin:
+            if check and not sha256: check(path)
+            write_pin(folder, name, 'put there by hand')
         return path
     for url in urls:
         if urlsplit(url).scheme not in ('http', 'https'): raise InputError(f'{url} is no address of a web server; expected http:// or https://')
     try:
         url = _bring(urls, part, name, timeout)
-        try: _check(part, expected, 'so it is not used' if sha256 else f'which was kept from the first download; if the publisher really changed the file, remove its entry from {folder/"pins.json"}')
+        try:
+            _check(part, expected, 'so it is not used' if sha256 else f'which was kept from the first download; if the publisher really changed the file, remove its entry from {folder/"pins.json"}')
+            if check and not expected: check(part)
         except InputError:
             part.unlink()
             raise

@@ -119,7 +119,7 @@ def load_facenet(
 ) -> nn.Module: # InceptionResnetV1 on the CPU, in evaluation mode: (B, 3, 160, 160) → (B, 512)
     "Read the weights of an InceptionResnetV1; raises InputError where the file is missing, truncated or holds something else."
     from facenet_pytorch import InceptionResnetV1
-    instead = f'expected {weights.file} from {weights.url}; delete it, and its entry in pins.json beside it, and try again'
+    instead = f'expected {weights.file} from {weights.url}; delete it and try again'
     try: state = torch.load(readable_file(path), map_location='cpu', weights_only=True)
     except InputError: raise
     except Exception as e: raise InputError(f'{path} cannot be read as weights ({type(e).__name__}): it is truncated, no file of PyTorch, or carries code, which is not run; {instead}') from None
@@ -140,7 +140,7 @@ class FacenetEmbedder:
     ):
         if name not in FACENET: raise InputError(f'there are no weights {name!r} for InceptionResnetV1; expected one of {", ".join(FACENET)}')
         self.name, self.device, weights = name, torch.device(device), FACENET[name]
-        path = fetch_file(weights.file, [weights.url], sha256=weights.sha256, folder=folder)
+        path = fetch_file(weights.file, [weights.url], sha256=weights.sha256, folder=folder, check=lambda path: load_facenet(path, weights))
         self.net = load_facenet(path, weights).to(self.device)
 
     @torch.no_grad()

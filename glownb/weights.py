@@ -449,8 +449,9 @@ def _get_known(known, folder, say):
     ours = (folder/known.file).with_suffix('.safetensors')
     if ours.exists() and ours.name in read_pins(folder): return fetch_file(ours.name, [], folder=folder)
     if not (folder/known.file).exists(): say(download_notice(known, folder))
-    path = fetch_file(known.file, known.urls, sha256=known.sha256, folder=folder)
-    glow = load_graph(path)
+    looked = []
+    path = fetch_file(known.file, known.urls, sha256=known.sha256, folder=folder, check=lambda path: looked.append(load_graph(path)))
+    glow = looked[0] if looked else load_graph(path)
     if isinstance(glow, GraphGlow): return path
     save_glow(glow, ours, info=dict(imported_from=known.urls[0], source_sha256=read_pins(folder)[known.file]['sha256']))
     write_pin(folder, ours.name, f'imported from {known.file}')
@@ -470,7 +471,12 @@ def get_weights(
     base = re.sub(r'[^\w.-]', '_', unquote(urlsplit(weights).path).rsplit('/', 1)[-1])[-80:]
     name = f'{sha256(weights.encode()).hexdigest()[:8]}-{base or "weights"}'
     if not (folder/name).exists(): say(f'{weights}\n  is brought to {folder/name}; who publishes it says under which licence, and what it was trained on')
-    return fetch_file(name, [weights], folder=folder)
+    return fetch_file(name, [weights], folder=folder, check=_looks_like_weights)
+
+def _looks_like_weights(path): # a checkpoint is looked into when it is loaded, with the options that it needs
+    kind = kind_of_file(path)
+    if kind == 'own': load_own(path)
+    if kind == 'graph': read_graph(path)
 
 def _is_address(text): return isinstance(text, str) and re.match(r'https?://', text) is not None
 
