@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'Size', 'Aligned', 'Weights', 'Out', 'weights_app', 'Cache', 'options', 'eye_cache', 'align', 'train',
            'transfer', 'figures', 'score', 'claims', 'list_weights', 'get_weights', 'import_weights', 'show_weights',
-           'main']
+           'doctor', 'main']
 
 # %% ../nbs/17_cli.ipynb #adaf2e2d
 import sys
@@ -19,7 +19,16 @@ import glownb
 from .core import InputError
 
 # %% ../nbs/17_cli.ipynb #bdf010a7
-app = typer.Typer(help='Put the expression of one person on another, by arithmetic in the latent space of a Glow.', add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="""Put the expression of one person on another, by arithmetic in the latent space of a Glow.
+
+A person is a folder of photos, a pattern in quotes, or one of the built-in, rendered people @ada, @bea, @cid, @dan and @eve.
+
+Example: glownb transfer --source @eve --expression @eve/smile --target @dan
+
+Example: glownb figures
+
+Example: glownb doctor
+""")
 
 # %% ../nbs/17_cli.ipynb #c80df860
 def _print_version(asked: bool) -> None:
@@ -34,8 +43,8 @@ def options(
 
 # %% ../nbs/17_cli.ipynb #0a14b03b
 Size = Annotated[int, typer.Option(min=8, max=1024, help='Side of the images in pixels.')]
-Aligned = Annotated[bool, typer.Option('--aligned', help='Take square photos as they are, without looking for eyes.')]
-Weights = Annotated[str, typer.Option(help="Name (see 'glownb weights list'), file or address of a Glow.")]
+Aligned = Annotated[bool, typer.Option('--aligned', help='Take square photos as they are, scaled to the size of the Glow, without looking for eyes.')]
+Weights = Annotated[str, typer.Option(help="Name (see 'glownb weights list'), file or web address of a Glow.")]
 Out = Annotated[Path, typer.Option(help='Folder for what is written; made if need be.')]
 
 # %% ../nbs/17_cli.ipynb #8030f6ef
@@ -47,7 +56,7 @@ def eye_cache() -> Path:
 # %% ../nbs/17_cli.ipynb #811dadd1
 @app.command()
 def align(
-    photos: Annotated[list[str], typer.Argument(help='Folders, patterns in quotes, or files.')],
+    photos: Annotated[list[str], typer.Argument(help="Folders, patterns in quotes ('holiday/*.jpg'), or files.")],
     out: Out,
     size: Size = 256,
 ) -> None:
@@ -71,27 +80,29 @@ def train(
     out: Annotated[Path, typer.Option(help='File for the weights, .safetensors. A checkpoint stands beside it while training.')],
     photos: Annotated[list[str] | None, typer.Argument(help='Folders, patterns in quotes, or files: photos of anybody, the more the better. @people: rendered people.')] = None,
     size: Size = 64,
-    levels: Annotated[int, typer.Option(min=1, help='Levels, each at half the resolution of the one before.')] = 4,
+    levels: Annotated[int, typer.Option(min=1, help='Levels, each at half the resolution of the one before; the size is a multiple of 2 to that power.')] = 4,
     depth: Annotated[int, typer.Option(min=1, help='Flow steps of each level.')] = 16,
     width: Annotated[int, typer.Option(min=1, help='Hidden channels of the coupling nets.')] = 128,
-    coupling: Annotated[str, typer.Option(help='additive or affine.')] = 'additive',
+    coupling: Annotated[str, typer.Option(help='How a coupling layer changes half of the channels: additive or affine.')] = 'additive',
     bits: Annotated[int, typer.Option(min=1, max=8, help='Bits of the dequantisation noise: 5 is smooth, 8 keeps every detail.')] = 5,
     quantize: Annotated[bool, typer.Option(help='Reduce photos to that many bits, as the original does? Shows as banding.')] = False,
     steps: Annotated[int, typer.Option(min=1, help='Number of updates.')] = 3000,
     batch_size: Annotated[int, typer.Option(min=1, help='Photos in each update.')] = 32,
-    lr: Annotated[float, typer.Option(help='Peak learning rate.')] = 1e-3,
-    ema: Annotated[float, typer.Option(help='Decay of the averaged weights, in steps.')] = 0.998,
-    warmup: Annotated[int, typer.Option(min=0, help='Steps in which the rate rises.')] = 200,
-    clip: Annotated[float, typer.Option(help='Largest norm of the gradient.')] = 5.0,
-    seed: Annotated[int, typer.Option(help='Of order, noise and first weights.')] = 0,
-    precision: Annotated[str, typer.Option(help='Of the coupling nets: auto, float32 or bfloat16.')] = 'auto',
+    lr: Annotated[float, typer.Option(help='Peak learning rate of Adam.')] = 1e-3,
+    ema: Annotated[float, typer.Option(help='Decay of the averaged weights for each update, 0 to 1; the average is what is written.')] = 0.998,
+    warmup: Annotated[int, typer.Option(min=0, help='Updates in which the learning rate rises from 0.')] = 200,
+    clip: Annotated[float, typer.Option(help='Largest norm of the gradient; a longer one is shortened.')] = 5.0,
+    seed: Annotated[int, typer.Option(help='Seed of the order of photos, of noise and of the first weights.')] = 0,
+    precision: Annotated[str, typer.Option(help='Numbers that the coupling nets compute with: float32, bfloat16, or auto, whichever is faster here.')] = 'auto',
     half: Annotated[bool, typer.Option('--half', help='Write the kernels of the coupling nets as 16-bit floats, in half the space.')] = False,
-    device: Annotated[str | None, typer.Option(help='cpu, cuda, …; by default a GPU where there is one.')] = None,
+    device: Annotated[str | None, typer.Option(help="Where it runs: cpu, cuda, cuda:1, mps (see 'glownb doctor'). By default a GPU where there is one.")] = None,
     aligned: Aligned = False,
     judge: Annotated[str | None, typer.Option(help='Train a network beside the flow on rendered people instead: faces-id, faces-au or faces-ae. Its settings are fixed.')] = None,
     overwrite: Annotated[bool, typer.Option('--overwrite', help='Train anew where the file exists.')] = False,
 ) -> None:
     """Fit a Glow to photos. Ctrl-C stops; the same command goes on.
+
+    The defaults fit a small Glow to a few hundred photos in some minutes on two cores.
 
     Example: glownb train photos/ --out mine.safetensors
 
@@ -131,11 +142,11 @@ def transfer(
     target: Annotated[str, typer.Option(help='The person who gets it: about 20 photos, or a built-in person (@dan).')],
     weights: Weights = 'faces-64',
     out: Out = Path('transfer'),
-    alpha: Annotated[str, typer.Option(help='Intensities: from:to:step, a list, or one number, within [-1, 2].')] = '0.3:0.5:0.02',
+    alpha: Annotated[str, typer.Option(help='Intensities α, within -1 to 2: from:to:step, a list (0.3,0.5), or one number. 0 is the mean face, 1 the whole expression.')] = '0.3:0.5:0.02',
     size: Annotated[int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')] = None,
     aligned: Aligned = False,
 ) -> None:
-    """Put the source's expression on the target's mean face.
+    """Put the source's expression on the target's mean face: a picture for each α, and one of them all.
 
     Example: glownb transfer --source @eve --expression @eve/smile --target @dan
 
@@ -153,16 +164,16 @@ def figures(
     names: Annotated[list[str] | None, typer.Argument(help='Such as fig3_transfer; all by default.')] = None,
     out: Out = Path('figures'),
     photos: Annotated[str | None, typer.Option(help='Photos of anybody: a small Glow is fitted to them first, and kept.')] = None,
-    weights: Annotated[str | None, typer.Option(help='Name, file or address of a Glow, instead of fitting one. [default for built-in people: faces-64]')] = None,
-    source: Annotated[str | None, typer.Option(help='The person whose expression it is.')] = None,
-    expression: Annotated[list[str] | None, typer.Option(help="A photo of the source; more for the figures that show more. By default the source's last five, the last one first.")] = None,
-    target: Annotated[list[str] | None, typer.Option(help='A person who gets it; more for the figures that show more.')] = None,
-    alphas: Annotated[str | None, typer.Option(help="Intensities, instead of the figures' own.")] = None,
+    weights: Annotated[str | None, typer.Option(help='Name, file or address of a Glow, instead of fitting one. By default faces-64 for built-in people.')] = None,
+    source: Annotated[str | None, typer.Option(help='The person whose expression it is, as for transfer. By default @eve.')] = None,
+    expression: Annotated[list[str] | None, typer.Option(help="A photo of the source; name more for the figures that show more. By default the source's last five, the last one first.")] = None,
+    target: Annotated[list[str] | None, typer.Option(help='A person who gets it; name more for the figures that show more. By default @dan and others.')] = None,
+    alphas: Annotated[str | None, typer.Option(help="Intensities α, as for transfer, instead of the figures' own.")] = None,
     size: Annotated[int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')] = None,
     aligned: Aligned = False,
     others: Annotated[str | None, typer.Option(help="Folder of another model's reconstructions, named like the photos, for figure 1.")] = None,
-    embedder: Annotated[str, typer.Option(help='Who judges identity.')] = 'faces-id',
-    detector: Annotated[str, typer.Option(help='Who reads Action Units.')] = 'faces-au',
+    embedder: Annotated[str, typer.Option(help='Who judges identity: faces-id for rendered faces, vggface2 or casia-webface for photos.')] = 'faces-id',
+    detector: Annotated[str, typer.Option(help='Who reads Action Units: faces-au for rendered faces, openface, pyfeat-v2, pyfeat-xgb or pyfeat-multitask for photos.')] = 'faces-au',
     smoke: Annotated[bool, typer.Option('--smoke', help='A quick try: a tiny Glow without training.')] = False,
 ) -> None:
     """Make the paper's figures and tables: PNG, SVG and numbers, and a page that shows them all.
@@ -170,6 +181,8 @@ def figures(
     Without arguments: built-in people, and the Glow that ships for them.
 
     Example: glownb figures
+
+    Example: glownb figures fig3_transfer --out mine --weights mine.safetensors --source @ada --target @bea
 
     Example: glownb figures --photos people/ --source 'people/001_*' --target 'people/004_*' --target 'people/007_*'
     """
@@ -195,10 +208,12 @@ def figures(
 # %% ../nbs/17_cli.ipynb #e5e73172
 @app.command()
 def score(
-    weights: Annotated[str, typer.Argument(help="Name (see 'glownb weights list'), file or address of a Glow.")] = 'faces-64',
+    weights: Annotated[str, typer.Argument(help="Name (see 'glownb weights list'), file or web address of a Glow.")] = 'faces-64',
     out: Out = Path('score'),
 ) -> None:
-    """Measure a Glow on the built-in people, whose true transfers are known. A minute or two for 64 × 64.
+    """Measure a Glow on the built-in people, whose true transfers are known.
+
+    200 transfers, each compared with the true picture; a minute or two for 64 × 64 on two cores.
 
     Example: glownb score mine.safetensors
     """
@@ -218,7 +233,9 @@ def claims(
     weights: Weights = 'faces-64',
     out: Out = Path('claims'),
 ) -> None:
-    """Put each claim of the paper to the built-in people, and to the paper's own numbers. A few minutes for 64 × 64.
+    """Put each claim of the paper to the built-in people, and to the paper's own numbers.
+
+    A few minutes for 64 × 64 on two cores.
 
     Example: glownb claims
 
@@ -236,9 +253,12 @@ def claims(
     print(write_claims(table, out, weights))
 
 # %% ../nbs/17_cli.ipynb #111e28e1
-weights_app = typer.Typer(help='Glows from elsewhere: known names, downloads, imports.', no_args_is_help=False)
+weights_app = typer.Typer(help="""Glows from elsewhere: known names, downloads, imports.
+
+Example: glownb weights get openai-celeba-256
+""")
 app.add_typer(weights_app, name='weights')
-Cache = Annotated[Path | None, typer.Option(help="Folder for downloads; by default the system's place for caches.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder for downloads. By default the system's place for caches (see 'glownb doctor').")]
 
 @weights_app.command('list')
 def list_weights() -> None:
@@ -251,7 +271,7 @@ def list_weights() -> None:
 
 @weights_app.command('get')
 def get_weights(
-    name: Annotated[str, typer.Argument(help='A known name, or the address of a file.')],
+    name: Annotated[str, typer.Argument(help="Name (see 'glownb weights list'), or web address of a file.")],
     cache: Cache = None,
 ) -> None:
     """Bring weights to this machine; licence and training data are shown first.
@@ -267,10 +287,10 @@ def import_weights(
     target: Annotated[Path, typer.Argument(help='File to write, .safetensors.')],
     bits: Annotated[int | None, typer.Option(min=1, max=8, help='Bits that photos were reduced to in training, where the file does not tell.')] = None,
     size: Annotated[int | None, typer.Option(help='Side of the images in pixels, where the file does not tell.')] = None,
-    permutation: Annotated[str | None, typer.Option(help="'reverse', for a peer's checkpoint that does not tell.")] = None,
+    permutation: Annotated[str | None, typer.Option(help="reverse: channels are reversed between steps, for a peer's checkpoint that does not tell.")] = None,
     quantize: Annotated[bool | None, typer.Option(help='Reduce photos to that many bits? As trained by default.')] = None,
 ) -> None:
-    """Turn weights from elsewhere into a file of ours, after comparing both.
+    """Turn weights from elsewhere into a .safetensors file, after comparing both.
 
     Example: glownb weights import graph_unoptimized.pb celeba.safetensors
     """
@@ -283,7 +303,7 @@ def import_weights(
 
 @weights_app.command('show')
 def show_weights(
-    source: Annotated[str, typer.Argument(help='A name, a file or an address.')],
+    source: Annotated[str, typer.Argument(help="Name (see 'glownb weights list'), file or web address.")],
 ) -> None:
     """What weights are: kind, size, configuration, and how they came about.
 
@@ -291,6 +311,21 @@ def show_weights(
     """
     from glownb.weights import describe_weights
     for key, value in describe_weights(source).items(): print(f'{key:>16}: {value}')
+
+# %% ../nbs/17_cli.ipynb #9bcfba3b
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what it runs on, and what is missing for which backend. Downloads nothing.
+
+    Example: glownb doctor
+    """
+    from glownb.doctor import diagnose
+    group, broken = None, []
+    for finding in diagnose():
+        if finding.group != group: print(group := finding.group)
+        print(finding)
+        if finding.state == 'broken': broken.append(finding.name)
+    if broken: raise InputError(f'{", ".join(broken)}: glownb cannot work like this; the lines marked broken say what to do')
 
 # %% ../nbs/17_cli.ipynb #9b72d537
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
