@@ -1,4 +1,5 @@
 """Make README.md of nbs/index.ipynb; with `--check` only say whether it would change."""
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -17,7 +18,12 @@ def readme() -> str:
     notebook.metadata['language_info'] = {'name': 'python'} # how code is coloured
     text, _ = MarkdownExporter().from_notebook_node(notebook)
     text = re.sub(r'\n{3,}', '\n\n', text).strip().replace('```\n\n```python\n', '\n') # cells that follow each other are one block
-    return '<!-- made from nbs/index.ipynb by make prepare; edit that -->\n\n' + text.replace('](../', '](') + '\n'
+    return '<!-- made from nbs/index.ipynb by make prepare; edit that -->\n\n' + re.sub(r'\]\((?!https?:|mailto:|#|/)([^)\s]+)', from_root, text) + '\n'
+
+
+def from_root(link: re.Match) -> str:
+    "A link that leads from nbs/ to a file, as it is written at the top of the repository."
+    return '](' + posixpath.normpath(f'nbs/{link[1]}')
 
 
 if __name__ == '__main__':
