@@ -1,4 +1,5 @@
 "Everything that setuptools needs stands in settings.ini."
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -8,6 +9,11 @@ here = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
 config.read(here / "settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
+readme = (here / "README.md").read_text(encoding="utf-8")
+# on PyPI nothing lies beside the README, so its relative links and pictures point to the repository
+raw = cfg["git_url"].replace("github.com", "raw.githubusercontent.com") + f"/{cfg['branch']}/"
+readme = re.sub(r"(!\[[^\]]*\]\()(?![a-z]+:|#)", rf"\g<1>{raw}", readme)
+readme = re.sub(r"((?<!!)\[[^\]]*\]\()(?![a-z]+:|#)", rf"\g<1>{cfg['git_url']}/blob/{cfg['branch']}/", readme)
 beside = {"glownb.data": "data", "glownb.nbs.figures": "nbs/figures"}
 pythons = ["3.11", "3.12", "3.13"]
 
@@ -15,17 +21,22 @@ setup(
     name=cfg["lib_name"],
     version=cfg["version"],
     description=cfg["description"],
-    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description=readme,
     long_description_content_type="text/markdown",
     keywords=cfg["keywords"],
     author=cfg["author"],
     author_email=cfg["author_email"],
     url=cfg["git_url"],
-    license="Apache-2.0",
+    project_urls={
+        "Documentation": cfg["doc_host"] + cfg["doc_baseurl"],
+        "Changelog": f"{cfg['git_url']}/blob/{cfg['branch']}/CHANGELOG.md",
+        "Issues": f"{cfg['git_url']}/issues",
+    },
+    license="Apache-2.0 AND CC-BY-NC-4.0",  # code; data/
+    license_files=["LICENSE"],
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",
-        "License :: OSI Approved :: Apache Software License",
         "Natural Language :: English",
         *(f"Programming Language :: Python :: {v}" for v in pythons),
     ],
