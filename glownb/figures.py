@@ -178,7 +178,7 @@ def known_truth(
 ) -> dict[str, Tensor]: # `true` (3, S, S) and `inner` (S, S); empty where the truth is not known
     "The true picture of a transfer between built-in people, and where it counts."
     who, wanted, on = *str(expression).removeprefix('@').partition('/')[::2], str(target).removeprefix('@')
-    if not (str(expression).startswith('@') and str(target).startswith('@')) or who == on or not wanted: return {}
+    if not (str(expression).startswith('@') and str(target).startswith('@')) or who == on or not wanted or '/' in on: return {}
     picture, mask = true_render(expression, target)
     inner = F.interpolate(read_image(mask)[None, :1], (size, size), mode='area')[0, 0] > 0.5
     return dict(true=load_images([picture], size)[0], inner=inner)
@@ -221,8 +221,8 @@ def describe_sweep(
 # %% ../nbs/16_figures.ipynb #423c7994
 def small_cast(
     cast: Cast,
-    n_people: int = 3,
-    n_expressions: int = 2,
+    n_people: int = 3, # that are kept
+    n_expressions: int = 2, # of each, that are kept
 ) -> Cast:
     "The first people and expressions of a cast, for a quick try."
     keep = range(n_people)
@@ -327,7 +327,7 @@ class FigureKernel:
 
     def run(self,
         notebook: Path, # .ipynb
-        parameters: Mapping[str, object],
+        parameters: Mapping[str, object], # instead of the notebook's own
     ) -> list[str]: # the warnings that came up
         "Run a notebook; raises what papermill raises, or RuntimeError where the process ended."
         import nbformat
@@ -382,8 +382,13 @@ def run_figure(
         raise
     if not given.get('smoke'):
         for text in said: warnings.warn(f'{name}: {text}', stacklevel=2)
+        if said: _add_warnings(out/f'{name}.json', said)
     suffixes = ('.png', '.svg', '.json') + ('.csv', '.html') * name.startswith('table')
     return [out/f'{name}{suffix}' for suffix in suffixes]
+
+def _add_warnings(path, said) -> None: # so that whoever reads the numbers later knows of them
+    numbers = json.loads(path.read_text(encoding='utf-8')) | dict(warnings=said)
+    with write_beside(path) as file: file.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
 
 # %% ../nbs/16_figures.ipynb #852c845c
 def write_index(
@@ -404,6 +409,7 @@ def write_index(
 def _index_entry(name, about, picture, files) -> str:
     text = lambda key: escape(str(about.get(key) or ''))
     says = ''.join(f'<dt>{head}<dd>{text(key)}' for head, key in (('The paper', 'claim'), ('Measured here', 'measured')) if about.get(key))
+    says += ''.join(f'<dt>Warning<dd>{escape(str(w))}' for w in about.get('warnings') or ())
     links = ' · '.join(f'<a href="{escape(f)}">{escape(f.rsplit(".", 1)[-1].upper())}</a>' for f in files)
     command = f'<p><code>{text("command")}</code>' if about.get('command') else ''
     tried = ' <p><em>A quick try with an untrained flow: the numbers mean nothing.</em>' if about.get('smoke') else ''
