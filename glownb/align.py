@@ -149,12 +149,14 @@ FINDER = 'mtcnn upright 1' # changes whenever the same photo may give other eyes
 # %% ../nbs/06_align.ipynb #14f9c699
 class EyeFinder:
     "Finds eyes in photos, and remembers them in the folder `cache` where one is given; raises InputError where it cannot be written."
-    def __init__(self, cache: str | Path | None = None):
+    def __init__(self,
+        cache: str | Path | None = None, # folder that remembers where eyes are; None: nothing is remembered
+    ):
         self.file = make_folder(cache)/'eyes.json' if cache else None
         self.known, self.is_saved = read_known_eyes(self.file) if cache else {}, True
 
     @cached_property
-    def mtcnn(self) -> nn.Module: return load_mtcnn()
+    def mtcnn(self) -> nn.Module: return load_mtcnn() # loaded when it is first needed
 
     def __call__(
         self,

@@ -251,7 +251,7 @@ def coordinate_search(
 def leave_one_out_levels(
     errors: Callable[[tuple[float, ...]], np.ndarray], # weights of the levels → errors of all N pairs
     pairs: pd.MultiIndex, # (N,): source, expression, target
-    n_levels: int,
+    n_levels: int, # of the Glow
     grid: Sequence[float] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2), # what alpha and a weight may be
 ) -> pd.DataFrame: # index: pairs; columns alpha and skill of one α for all levels, level_skill, and level_1 …, the weights that gave it, finest first
     "For each pair the one α and the weights of the levels that have the highest mean skill over other expressions on other targets, and what each gives on the pair; raises InputError where there are no others."

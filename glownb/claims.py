@@ -137,9 +137,20 @@ class Evidence:
     says: str # in a sentence, with numbers
     numbers: dict[str, float] # the numbers, by name
 
-def found(holds: bool, says: str, **numbers: float) -> Evidence: return Evidence('holds' if holds else 'does not', says, {k: float(v) for k, v in numbers.items()})
+def found(
+    holds: bool, # is it as the claim says?
+    says: str, # one sentence with what was measured
+    **numbers: float, # that the sentence quotes, for the record
+) -> Evidence:
+    "What was found about a claim."
+    return Evidence('holds' if holds else 'does not', says, {k: float(v) for k, v in numbers.items()})
 
-def untestable(why: str, **numbers: float) -> Evidence: return Evidence('not testable there', why, {k: float(v) for k, v in numbers.items()})
+def untestable(
+    why: str, # one sentence
+    **numbers: float, # for the record
+) -> Evidence:
+    "That a claim cannot be tested there."
+    return Evidence('not testable there', why, {k: float(v) for k, v in numbers.items()})
 
 # %% ../nbs/13_claims.ipynb #159067ec
 @torch.no_grad()

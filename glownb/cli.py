@@ -39,7 +39,8 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[bool, typer.Option('--version', help='Print the version and leave.', callback=_print_version, is_eager=True)] = False,
-) -> None: ...
+) -> None:
+    "What `glownb` takes before a command."
 
 # %% ../nbs/17_cli.ipynb #0a14b03b
 Size = Annotated[int, typer.Option(min=8, max=1024, help='Side of the images in pixels.')]

@@ -512,10 +512,10 @@ SKIN, EYES, MOUTH, BODY, GLASSES = range(5) # materials
 @dataclass(frozen=True)
 class Template:
     "The mean head and all that displaces it."
-    fine: bool
+    fine: bool # refined by Loop's rule?
     points: Tensor # (V, 3), mm
     shapes: Tensor # (M, V, 3), mm per standard deviation; names in `shape_names`
-    shape_names: tuple[str, ...]
+    shape_names: tuple[str, ...] # M
     au_shapes: Tensor # (18, V, 3), mm at intensity 5
     triangles: Tensor # (T, 3)
     materials: Tensor # (T,)
@@ -736,8 +736,8 @@ def _camera(
 @dataclass(frozen=True)
 class Raster:
     "Which triangle each pixel shows."
-    size: int
-    batch: int
+    size: int # P, side of the pictures in pixels
+    batch: int # B, number of pictures
     pixels: Tensor # (N,), the pixels that show something, numbered through the batch
     triangle: Tensor # (N,)
     corners: Tensor # (N, 3), their points, numbered through the batch
@@ -855,7 +855,7 @@ UNROLLED_MM = 80.0 # mm per radian around the head, near the face's mean radius
 @dataclass(frozen=True)
 class Canvas:
     "The unrolled template as a grid of places in mm, both sides folded onto one."
-    size: int
+    size: int # cells along each side
     across: np.ndarray # (size, size), mm from the middle, non-negative
     up: np.ndarray # (size, size), mm above the eyes
     points: np.ndarray # (V, 2), the template's points, folded
@@ -1022,7 +1022,7 @@ def _brow_place(
 @dataclass(frozen=True)
 class SkinMaps:
     "All maps at one size."
-    size: int
+    size: int # cells along each side
     names: dict[str, int] # numbers of the maps: pigments by name, hair as 'hair_…', wrinkles as 'dark_…', 'slope_x_…', 'slope_y_…'
     bands: tuple[tuple[Tensor, Tensor], ...] # of rows of the texture, from top to bottom: (K',) maps that are not empty there, (cells, K') their values
     brow: Tensor # (3, size, size): along, mm above, strands
@@ -1704,7 +1704,7 @@ class HairStyle:
     slope: float = 1.7 # how steeply the front edge falls beside the temples
     curl: float = 0 # 0 straight … 1 curls
     wave: float = 0 # sideways waves of long strands
-    covers_ears: bool = False
+    covers_ears: bool = False # does it hang over the ears?
     recede: float = 0 # how far the hairline has moved up
     ragged: float = 2.2 # how far strands end apart
 
@@ -2022,7 +2022,7 @@ POSE_LIMIT, LIGHT_LIMIT = 30.0, 60.0 # degrees
 SIZES = (16, 1024) # smallest and largest picture, pixels
 
 def au_values(
-    aus: Mapping[str, float] | Sequence[float] | Tensor, # AU name → intensity, others 0; or 18 intensities
+    aus: Mapping[str, float] | Sequence[float] | Tensor, # AU name → intensity, others 0; or 18 intensities, as numbers or (18,)
 ) -> tuple[float, ...]: # 18 intensities, 0–5, in the order of `AUS`
     "Intensities of all AUs; raises InputError for an AU that does not exist or an intensity outside 0–5."
     if isinstance(aus, Mapping):
@@ -2186,7 +2186,7 @@ def expression(
 
 # %% ../nbs/07_faces.ipynb #0872fd28
 def draw_aus(
-    rng: np.random.Generator,
+    rng: np.random.Generator, # draws them
 ) -> dict[str, float]: # AU → intensity
     "None (15 %), an expression at 20–100 % (45 %), or one to three AUs, uniform 0–5 (40 %)."
     kind = rng.random()
@@ -2211,7 +2211,7 @@ class People(torch.utils.data.Dataset):
     "Drawn photos of many people, rendered when they are asked for; raises InputError when there are too many people."
     def __init__(
         self,
-        n_people: int = 4000,
+        n_people: int = 4000, # as many different people
         n_photos: int = 20, # of each person
         size: int = 64, # pixels
         *,

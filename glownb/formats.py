@@ -71,7 +71,7 @@ class Ends:
 
     def feeds(self,
         n: int = 1, # number of images
-        label: int = 0,
+        label: int = 0, # class that is fed where the graph asks for one
     ) -> dict[str, Tensor]:
         "Values for the conditional inputs, as the demo feeds them: one label, and grey."
         feeds = {self.label: torch.full((n,), label, dtype=torch.int32)} if self.label else {}
@@ -467,32 +467,37 @@ class Program(GraphWriter):
         yield
         self.scope = before
 
-    def op(self, op, *inputs, name=None, **attr):
+    def op(self,
+        op: str, # such as 'Conv2D'
+        *inputs: str | np.ndarray | torch.Tensor, # names of nodes; an array becomes a constant
+        name: str | None = None, # within the scope; None: that of the operation
+        **attr, # what the operation wants besides
+    ) -> str: # the node's name
         "Add a node in this scope."
         attr = _TYPES.get(op, {}) | attr
         if op in ('ConcatV2', 'Pack'): attr['N'] = len(inputs) - (op == 'ConcatV2')
         return self.add(op, *inputs, name=f'{self.scope}/{name or op}', **attr)
 
-    def plus(self, a, b): return self.op(self.addition, a, b, name='add')
-    def minus(self, a, b): return self.op('Sub', a, b, name='sub')
-    def times(self, a, b): return self.op('Mul', a, b, name='mul')
-    def over(self, a, b): return self.op('RealDiv', a, b, name='truediv')
-    def reshape(self, x, *shape): return self.op('Reshape', x, _i(*shape))
-    def concat(self, axis, *x): return self.op('ConcatV2', *x, _i(axis), name='concat')
+    def plus(self, a, b): return self.op(self.addition, a, b, name='add') # nodes a and b → their sum
+    def minus(self, a, b): return self.op('Sub', a, b, name='sub') # nodes a and b → their difference
+    def times(self, a, b): return self.op('Mul', a, b, name='mul') # nodes a and b → their product
+    def over(self, a, b): return self.op('RealDiv', a, b, name='truediv') # nodes a and b → their quotient
+    def reshape(self, x, *shape): return self.op('Reshape', x, _i(*shape)) # node x with the axes `shape`
+    def concat(self, axis, *x): return self.op('ConcatV2', *x, _i(axis), name='concat') # nodes x along `axis`
 
-    def slice(self, x, begin, end, step=None, **masks):
+    def slice(self, x, begin, end, step=None, **masks): # node x; for each axis begin, end and step; TensorFlow's masks by name
         "Part of a tensor."
         return self.op('StridedSlice', x, _list(begin), _list(end), _list(step or [1] * len(begin)), name='strided_slice', **masks)
 
-    def count(self, x):
+    def count(self, x): # node x, pictures first
         "The number of images in a batch."
         return self.slice(self.op('Shape', x), [0], [1], shrink_axis_mask=1, T=torch.int32)
 
-    def channels(self, x, start, stop, step=1):
+    def channels(self, x, start, stop, step=1): # node x (N, H, W, C); whole numbers, as in x[..., start:stop:step]
         "Some channels; 0 stands for an end."
         return self.slice(x, [0, 0, 0, start], [0, 0, 0, stop], [1, 1, 1, step], begin_mask=7 + 8 * (start == 0), end_mask=7 + 8 * (stop == 0))
 
-    def variable(self, name):
+    def variable(self, name): # below the scope, such as 'W'
         "A variable of this scope, whichever of the two programs reads it."
         name = 'model' + self.scope[self.scope.index('/'):] + '/' + name
         if name not in self.read:

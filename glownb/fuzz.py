@@ -109,7 +109,7 @@ def _damage_safetensors(data, rng):
 def damage(
     data: bytes, # a valid file
     suffix: str, # of its name
-    rng: random.Random,
+    rng: random.Random, # draws where and how
 ) -> bytes:
     "The file, damaged."
     knows = {'.pb': _damage_graph, '.safetensors': _damage_safetensors}.get(suffix)
@@ -141,7 +141,7 @@ def _forget_peak():
 def attempt(
     path: str, # of a file
     watch, # a _Watch
-    load: Callable = load_glow,
+    load: Callable = load_glow, # reads a path
 ) -> dict: # outcome, seconds, memory (bytes), limit (bytes), events
     "Read one file, and say what came of it."
     _forget_peak()
@@ -171,7 +171,7 @@ class Worker:
     "The process, started anew when it hangs or dies."
     seeds: Path # folder of valid files
     patience: float = 30.0 # seconds for one file
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen | None = None # while it runs
 
     def ask(self, path: Path) -> dict: # as from `attempt`
         "What came of a file."
@@ -184,15 +184,15 @@ class Worker:
         self.stop()
         return dict(outcome='hangs' if code is None else f'dies with code {code}', seconds=self.patience, memory=0, limit=1, events=[])
 
-    def start(self):
+    def start(self): # a new process
         self.process = subprocess.Popen([sys.executable, '-m', 'glownb.fuzz', '--serve', str(self.seeds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1, cwd=Path(__file__).parents[1] if '__file__' in globals() else None)
         if self.answer(300) != 'ready\n': raise RuntimeError('the process that reads files did not start')
 
-    def answer(self, seconds):
+    def answer(self, seconds): # to wait at most → its line, or '' where none came
         ready, _, _ = select.select([self.process.stdout], [], [], seconds)
         return self.process.stdout.readline() if ready else ''
 
-    def stop(self):
+    def stop(self): # the process, whatever it does
         if self.process: self.process.kill(), self.process.wait()
         self.process = None
 

@@ -85,7 +85,7 @@ class FlowStep(nn.Module):
         self.coupling = coupling(channels, config.width, generator=generator)
 
     @property
-    def state(self) -> Tensor:
+    def state(self) -> Tensor: # of any shape
         "A tensor that has the dtype and the device of the flow's state."
         return self.mix.bias if self.norm is None else self.norm.b
 

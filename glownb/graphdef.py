@@ -57,7 +57,7 @@ _VALUES = {torch.float32: 'float_val', torch.float64: 'double_val', torch.int64:
 # %% ../nbs/02_graphdef.ipynb #42980c69
 def tensor_of_proto(
     proto, # a TensorProto
-) -> Tensor | None: # None for a type that holds no numbers, such as text
+) -> Tensor | None: # of the shape that it names; None for a type that holds no numbers, such as text
     "The numbers of a constant; raises ValueError where they do not fill its shape."
     dtype, shape = DTYPES.get(proto.dtype), [d.size for d in proto.tensor_shape.dim]
     if dtype is None: return None
@@ -194,14 +194,14 @@ class GraphWriter:
 
     def constant(self,
         name: str, # wanted
-        value: Tensor,
+        value: Tensor, # of any shape
     ) -> str:
         "Add a constant."
         return self.add('Const', name=name, dtype=value.dtype, value=value)
 
     def add(self,
         op: str, # such as 'Conv2D'
-        *inputs: str | Tensor, # names of nodes; a tensor becomes a constant
+        *inputs: str | Tensor, # names of nodes; a tensor, of any shape, becomes a constant
         name: str, # wanted, such as 'model/mul'
         **attr, # numbers, texts, lists of numbers, dtypes, tensors
     ) -> str:
@@ -247,7 +247,7 @@ def _few(count, most): # a shape or an index is short, whatever a file says
 
 # %% ../nbs/02_graphdef.ipynb #7531c53b
 def strided_slice(
-    x: Tensor,
+    x: Tensor, # of any shape
     begin: Tensor, # (n,) one number for each item of the index
     end: Tensor, # (n,)
     strides: Tensor, # (n,)
@@ -257,7 +257,7 @@ def strided_slice(
     ellipsis_mask: int = 0, # bit i: item i is an ellipsis
     new_axis_mask: int = 0, # bit i: item i is a new axis
     shrink_axis_mask: int = 0, # bit i: item i is one number, and its axis goes
-) -> Tensor:
+) -> Tensor: # of the shape that the index leaves
     "TensorFlow's slicing; raises IndexError where an index is out of range."
     n, axis, drop = _few(len(begin), 64), 0, []
     for i, (first, last, step) in enumerate(zip(begin.tolist(), end.tolist(), strides.tolist())):
@@ -281,7 +281,7 @@ def conv2d(
     data_format: str = 'NHWC', # or 'NCHW'
     dilations: Sequence[int] = (1, 1, 1, 1), # others are not known
     **_, # hints for devices
-) -> Tensor:
+) -> Tensor: # (N, H', W', O), or (N, O, H', W') for NCHW
     "TensorFlow's convolution; raises ValueError for a padding or a format that is neither."
     if set(dilations) != {1}: raise ValueError(f'the dilations {dilations}')
     if padding not in ('SAME', 'VALID') or data_format not in ('NHWC', 'NCHW'): raise ValueError(f'the padding {padding} or the format {data_format}')
@@ -397,7 +397,7 @@ GROWTH: dict[str, Callable[..., int]] = dict( # (attributes, *inputs) to the num
 
 def elements(
     node: Node,
-    inputs: Sequence[Tensor],
+    inputs: Sequence[Tensor], # of the node, in order
 ) -> int: # at least what comes out, unless the node fails
     "How many numbers an operation makes."
     if node.op in GROWTH: return GROWTH[node.op](node.attr, *inputs)
@@ -406,7 +406,7 @@ def elements(
 
 def work(
     node: Node,
-    inputs: Sequence[Tensor],
+    inputs: Sequence[Tensor], # of the node, in order
     made: int, # from `elements`
 ) -> int: # multiplications, roughly
     "How much an operation computes."

@@ -213,7 +213,7 @@ class Provenance:
     model: str = '' # name of the weights that made it, such as 'faces-64'
     alpha: float | tuple[float, ...] = () # intensities shown, in order; kept as a tuple
     inputs: tuple[str, ...] = () # file names of the photos that went in; folders are cut off
-    software: str = f'glownb {glownb.__version__}'
+    software: str = f'glownb {glownb.__version__}' # program that made it, with its version
 
     def __post_init__(self):
         if self.kind not in SOURCE_TYPES: raise ValueError(f'got kind {self.kind!r}; expected one of {", ".join(SOURCE_TYPES)}')

@@ -60,7 +60,7 @@ class ResidualBlock(nn.Module):
 class JudgeConfig:
     "The shape of a judge's network; raises InputError for one that cannot be built."
     n_out: int # numbers that it says about a face; 0: its features are all
-    n_features: int = 128
+    n_features: int = 128 # numbers before the last layer
     widths: tuple[int, ...] = (32, 64, 128, 192) # channels at each resolution
     blocks: tuple[int, ...] = (1, 2, 2, 1) # residual blocks at each resolution
 

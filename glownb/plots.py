@@ -59,7 +59,7 @@ def face_grid(
     labels: Sequence[Sequence[str]] | None = None, # one below each image
     row_labels: Sequence[str] | None = None, # one left of each row
     column_labels: Sequence[str] | None = None, # one above each column
-    title: str = '',
+    title: str = '', # above all of them
     ax=None, # Axes; a figure of its own by default
 ): # Axes
     "Faces in rows and columns, labelled."

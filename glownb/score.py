@@ -115,10 +115,10 @@ def evaluate_cast(
 @dataclass(frozen=True)
 class Figure:
     "One number of a score."
-    name: str
+    name: str # what was measured
     value: float | None # None: could not be measured
     expected: str = '' # such as '>= 0.75'; '': nothing
-    unit: str = ''
+    unit: str = '' # such as 's'; '': none
 
     @property
     def holds(self) -> bool | None: # None: could not be measured, or nothing was expected

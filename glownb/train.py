@@ -62,9 +62,9 @@ def seeded(
 # %% ../nbs/12_train.ipynb #a288d29d
 def batch_indices(
     n: int, # number of photos
-    batch_size: int,
+    batch_size: int, # photos in each step
     step: int, # from 0
-    seed: int,
+    seed: int, # of the order
 ) -> list[int]: # batch_size numbers in 0 … n-1
     "The photos of one step: every photo once in each pass, in a new order each pass."
     places = range(step * batch_size, (step + 1) * batch_size)
@@ -78,7 +78,7 @@ def _order(n, seed, again):
 # %% ../nbs/12_train.ipynb #7deb8b91
 def fetch(
     dataset: Sequence[Tensor], # items (3, S, S); used through `__getitems__` where it has one
-    indices: Sequence[int],
+    indices: Sequence[int], # B numbers of items
 ) -> Tensor: # (B, 3, S, S)
     "Some items of a dataset as one batch."
     if isinstance(dataset, Tensor): return dataset[list(indices)]
@@ -127,7 +127,7 @@ def update_average(
 # %% ../nbs/12_train.ipynb #9f374b62
 @torch.no_grad()
 def faster_precision(
-    device: str | torch.device = 'cpu',
+    device: str | torch.device = 'cpu', # where it would run
 ) -> str: # 'bfloat16' or 'float32'
     "The precision in which a convolution runs faster on `device`."
     x = torch.zeros(8, 128, 32, 32, device=device).contiguous(memory_format=torch.channels_last)
@@ -152,7 +152,7 @@ class Run:
         model: nn.Module, # has a `config`
         config: TrainConfig,
         *,
-        device: str | torch.device = 'cpu',
+        device: str | torch.device = 'cpu', # where it runs
     ):
         self.config, self.device, self.step, self.seconds = config, torch.device(device), 0, 0.0
         self.model = model.to(device)
@@ -226,7 +226,7 @@ class GlowRun(Run):
         glow_config: GlowConfig,
         config: TrainConfig,
         *,
-        device: str | torch.device = 'cpu',
+        device: str | torch.device = 'cpu', # where it runs
     ):
         super().__init__(Glow(glow_config, generator=seeded(config.seed, 'weights')), config, device=device)
 
@@ -239,7 +239,7 @@ class GlowRun(Run):
 
     def take(self,
         dataset: Sequence[Tensor], # items (3, S, S) in [0, 1]
-        indices: Sequence[int],
+        indices: Sequence[int], # B numbers of items
     ) -> Tensor: # (B, 3, S, S), what `start`, `update` and `measure` work on
         "Some items of a dataset."
         return fetch(dataset, indices)
@@ -273,7 +273,7 @@ class GlowRun(Run):
 def split_held_out(
     n: int, # number of photos
     share: float, # to hold out, 0 to 1
-    seed: int,
+    seed: int, # of the choice
 ) -> tuple[list[int], list[int]]: # to train on, and held out
     "Which photos to measure on: at least one from ten photos on, at most 256."
     order = torch.randperm(n, generator=seeded(seed, 'held out')).tolist()

@@ -89,7 +89,7 @@ class NetRun(Run):
     "A training run of a network on labelled photos; subclasses say what it loses and how it is measured."
     def take(self,
         dataset: People | Kept,
-        indices: Sequence[int],
+        indices: Sequence[int], # B numbers of photos
     ) -> Labelled:
         "Some photos with their labels."
         return Labelled(fetch(dataset, indices), *dataset.truth(indices))
@@ -124,12 +124,12 @@ class ActionUnitRun(NetRun):
     def __init__(self,
         config: TrainConfig,
         *,
-        device: str | torch.device = 'cpu',
+        device: str | torch.device = 'cpu', # where it runs
     ):
         torch.manual_seed(config.seed)
         super().__init__(JudgeNet(JudgeConfig(len(AUS))).to(memory_format=torch.channels_last), config, device=device)
 
-    def loss(self, x, batch):
+    def loss(self, x, batch): # x: (B, 3, S, S) in [0, 1]; batch: their labels → scalar
         return F.mse_loss(self.model(face_square(x))[0].float(), batch.aus.to(x.device))
 
     def measure(self,
@@ -156,21 +156,21 @@ class IdentityRun(NetRun):
     def __init__(self,
         config: TrainConfig,
         *,
-        device: str | torch.device = 'cpu',
+        device: str | torch.device = 'cpu', # where it runs
     ):
         torch.manual_seed(config.seed)
         super().__init__(JudgeNet(JudgeConfig(0)).to(memory_format=torch.channels_last), config, device=device)
 
     def take(self,
         dataset: People | Kept, # with several photos of each person, one after the other
-        indices: Sequence[int],
+        indices: Sequence[int], # numbers of photos
     ) -> Labelled: # first these photos, then another of each person
         "Some photos, and for each another photo of the same person."
         n = dataset.n_photos
         others = [i // n * n + (i % n + 1 + (i // n + self.step) % (n - 1)) % n for i in indices]
         return super().take(dataset, [*indices, *others])
 
-    def loss(self, x, batch):
+    def loss(self, x, batch): # x: (B, 3, S, S) in [0, 1], batch: their labels, pairs half a batch apart → scalar
         e = F.normalize(self.model(face_square(x))[0].float(), dim=1)
         person = batch.person.to(x.device)
         cosines = self.sharpness * (e @ e.T)
@@ -194,12 +194,12 @@ class AutoencoderRun(NetRun):
         config: TrainConfig,
         *,
         size: int = 64, # side of the photos in pixels
-        device: str | torch.device = 'cpu',
+        device: str | torch.device = 'cpu', # where it runs
     ):
         torch.manual_seed(config.seed)
         super().__init__(Autoencoder(AutoencoderConfig(size)).to(memory_format=torch.channels_last), config, device=device)
 
-    def loss(self, x, batch): return F.mse_loss(self.model.decode(self.model.encode(x)).float(), x)
+    def loss(self, x, batch): return F.mse_loss(self.model.decode(self.model.encode(x)).float(), x) # x: (B, 3, S, S) in [0, 1]; labels are not looked at → scalar
 
     def update(self,
         batch: Labelled,
@@ -230,7 +230,7 @@ def judge_run(
     config: TrainConfig, # such as `RECIPES[name]`
     *,
     size: int = 64, # side of the photos in pixels
-    device: str | torch.device = 'cpu',
+    device: str | torch.device = 'cpu', # where it runs
 ) -> tuple[NetRun, Kept, People]: # the run, photos to train on, photos of other people to measure on; raises InputError for an unknown name
     "A run of one of the networks, with its data."
     if name not in RECIPES: raise InputError(f'there is no judge {name!r}; expected one of {", ".join(RECIPES)}')

@@ -243,7 +243,7 @@ class GraphCodec:
     def encode(self,
         x: Tensor, # (B, 3, S, S) in [0, 1]
         noise: Tensor | None = None, # (B, 3, S, S) in [0, 1/n_bins); None: its mean
-        label: int = 0,
+        label: int = 0, # class that is fed where the graph asks for one
     ) -> Latents:
         "The latents of photos, one after the other."
         e, draws = self.ends, self.draws() if noise is not None else []
@@ -254,7 +254,7 @@ class GraphCodec:
 
     def decode(self,
         latents: Latents,
-        label: int = 0,
+        label: int = 0, # class that is fed where the graph asks for one
     ) -> Tensor: # (B, 3, S, S), around 0
         "The pictures of latents before they are rounded, one after the other."
         parts = [self.graph.run([self.ends.picture], self.ends.feeds(label=label) | {n: t.permute(0, 2, 3, 1) for n, t in zip(self.ends.eps_in, latents[i].levels)}) for i in range(len(latents))]
@@ -312,7 +312,7 @@ def _in_pieces(glow):
 def compare_with_graph(
     glow: Glow,
     codec: GraphCodec,
-    label: int = 0,
+    label: int = 0, # class that is fed where the graph asks for one
 ) -> dict[str, float]: # from 'level 0' (the finest) on, and 'decoded picture'
     "The largest differences between a Glow and a graph, relative to 1 + |value|."
     x, y = _trial_picture(codec.ends.image_size), torch.tensor([label]) if glow.config.n_classes else None
@@ -412,9 +412,9 @@ def load_checkpoint(
 @dataclass(frozen=True)
 class KnownWeights:
     "Weights that have a name."
-    name: str
+    name: str # such as 'faces-64'
     about: str # one sentence
-    licence: str
+    licence: str # under which they may be used
     data: str # what it was trained on
     shipped: str | None = None # a file below data/
     file: str | None = None # name in the cache
