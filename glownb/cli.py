@@ -336,10 +336,12 @@ def main() -> None:
     "Run the command line."
     warnings.showwarning = _show_warning
     usage_error = typer.BadParameter.__bases__[0] # of click, or of the copy that newer typers carry
-    try: sys.exit(app(sys.argv[1:] or ['--help'], prog_name='glownb', standalone_mode=False))
+    try: status = app(sys.argv[1:] or ['--help'], prog_name='glownb', standalone_mode=False)
     except InputError as e: sys.exit(f'glownb: error: {e}')
     except usage_error as e: _leave(f'error: {e.format_message().rstrip(".")}; see {e.ctx.command_path if e.ctx else "glownb"} --help', 2)
-    except typer.Abort: _leave('stopped', 130)
+    except typer.Abort: status = 130
+    if status == 130: _leave('stopped', 130) # Ctrl-C, as typer gives it
+    sys.exit(status)
 
 def _leave(says: str, status: int) -> None:
     print(f'glownb: {says}', file=sys.stderr)

@@ -14,6 +14,7 @@ import base64
 import functools
 import hashlib
 import json
+import logging
 import os
 import re
 import signal
@@ -335,6 +336,7 @@ class FigureKernel:
         from nbclient import NotebookClient
         if self.manager is None: self._start()
         with tempfile.TemporaryDirectory() as folder:
+            logging.getLogger('papermill').setLevel(logging.CRITICAL) # errors are raised; nobody has to read them twice
             done = papermill.execute_notebook(notebook, Path(folder)/notebook.name, parameters, kernel_name='python3', progress_bar=False, request_save_on_cell_execute=False, autosave_cell_every=0, km=self.manager)
         NotebookClient(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FORGET)]), km=self.manager).execute()
         said = '\n'.join(o.text for cell in done.cells for o in cell.get('outputs', []) if o.get('name') == 'stderr')
