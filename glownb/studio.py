@@ -8,7 +8,7 @@ __all__ = ['ALPHA_RANGE', 'PAPER_RANGE', 'LEVEL_RANGE', 'SESSION_FORMAT', 'THUMB
            'spec_name', 'expression_photos', 'thumbnail', 'Inspection', 'inspect_photo', 'noting', 'Studio', 'Picture',
            'Measures', 'describe_settings']
 
-# %% ../nbs/14_studio.ipynb #00e6e466
+# %% ../nbs/14_studio.ipynb #5a54815a
 import json
 import math
 import threading
@@ -41,7 +41,7 @@ from .latents import Latents
 from .transfer import Album, decode_latents, expression_vector, open_album, parse_alphas, transfer
 from .weights import load_glow
 
-# %% ../nbs/14_studio.ipynb #3d25fdbf
+# %% ../nbs/14_studio.ipynb #db86be12
 ALPHA_RANGE = (-0.5, 1.5) # that the slider spans: a little against the expression, and beyond it
 PAPER_RANGE = (0.3, 0.5) # where the paper finds good transfers
 LEVEL_RANGE = (0.0, 1.5) # of the factor of each level
@@ -73,7 +73,7 @@ class Settings:
         "All but alpha: what a sweep over alpha has in common."
         return replace(self, alpha=0.0)
 
-# %% ../nbs/14_studio.ipynb #b7d49a15
+# %% ../nbs/14_studio.ipynb #c35623ff
 SESSION_FORMAT = 'glownb explorer 1' # changes when old files can no longer be read
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _settings_of(found) -> Settings:
     _check_keys(found, Settings)
     return Settings(**found)
 
-# %% ../nbs/14_studio.ipynb #798d4201
+# %% ../nbs/14_studio.ipynb #87248d41
 def known_truth(
     expression: str, # such as '@eve/smile'
     target: str, # such as '@dan'
@@ -142,7 +142,7 @@ def known_truth(
     inner = F.interpolate(read_image(mask)[None, :1], (size, size), mode='area')[0, 0] > 0.5
     return dict(true=load_images([picture], size)[0], inner=inner)
 
-# %% ../nbs/14_studio.ipynb #e6ec2344
+# %% ../nbs/14_studio.ipynb #7a622cb2
 THUMB, MAX_THUMBS = 64, 60 # side of a small picture in pixels, and how many are shown
 
 def spec_name(
@@ -168,7 +168,7 @@ def thumbnail(
         image.draft('RGB', (4 * THUMB, 4 * THUMB)) # a JPEG can be decoded at a fraction of its size
         return ImageOps.fit(ImageOps.exif_transpose(image).convert('RGB'), (THUMB, THUMB))
 
-# %% ../nbs/14_studio.ipynb #21fd5bc3
+# %% ../nbs/14_studio.ipynb #4059c545
 @dataclass(frozen=True, eq=False)
 class Inspection:
     "A photo, and what alignment makes of it."
@@ -197,7 +197,7 @@ def inspect_photo(
     if blur < 0.5: notes.append(f'the face is small: its pixels are stretched {1 / blur:.1f} times')
     return Inspection(path, small, [(x / width, y / height) for x, y in found[0].tolist()], align(image, found[0], size), f'{path.name}: {"; ".join(notes)}.' if notes else '')
 
-# %% ../nbs/14_studio.ipynb #f5c88a7e
+# %% ../nbs/14_studio.ipynb #888fa978
 _ONE_AT_A_TIME = threading.RLock()
 
 @contextmanager
@@ -232,7 +232,7 @@ class Studio:
         self.aligned, self.finder, self.judges = aligned, EyeFinder(cache), (embedder, detector)
         self._albums, self._vectors, self._measured, self._tables, self._lock = {}, {}, {}, {}, threading.RLock()
         self._scene, self._frames = None, {} # α → (3, S, S), uint8, of one scene
-        self._seconds = deque([0.0], maxlen=5) # that decoding the last pictures took
+        self._seconds = deque(maxlen=5) # that decoding the last pictures took
         for person in people or [f'@{name}' for name in builtin_people()]: self.add_person(person)
         for person, photos in (expressions or {}).items():
             for photo in photos: self.add_expression(person, photo)
@@ -246,7 +246,7 @@ class Studio:
     @cached_property
     def detector(self) -> Detector: return load_detector(self.judges[1])
 
-# %% ../nbs/14_studio.ipynb #31b14a8e
+# %% ../nbs/14_studio.ipynb #fb7f0160
 @patch
 def add_person(self: Studio,
     spec: str | Path, # a folder, a pattern, or a built-in person
@@ -300,7 +300,14 @@ def album(self: Studio,
         if spec not in self._albums: self._albums[spec] = open_album(self.glow, spec, image_size=self.size, aligned=self.aligned, finder=self.finder)
         return self._albums[spec]
 
-# %% ../nbs/14_studio.ipynb #2e2b15b5
+@patch
+def is_open(self: Studio,
+    s: Settings,
+) -> bool:
+    "Are the photos of all three encoded?"
+    return all(spec in self._albums for spec in (s.source, s.expression, s.target))
+
+# %% ../nbs/14_studio.ipynb #20dfed1d
 MAX_FRAMES = 2**28 # bytes of pictures that are kept
 
 @dataclass(frozen=True, eq=False)
@@ -327,6 +334,16 @@ def latents(self: Studio,
     return transfer(mean, vector, alpha=alphas, level_alpha=torch.tensor([s.level_alpha]) if s.level_alpha else None)
 
 @patch
+def render(self: Studio,
+    s: Settings,
+) -> Tensor: # (3, S, S), uint8, on the CPU
+    "Decode the picture of some settings; raises InputError as `latents` does."
+    z, start = self.latents(s, torch.tensor([s.alpha])), time.perf_counter()
+    image = to_uint8(self.glow.decode(z.to(self.glow.levels[0][0].state.device))[0]).cpu()
+    self._seconds.append(time.perf_counter() - start)
+    return image
+
+@patch
 def picture(self: Studio,
     s: Settings,
 ) -> Picture:
@@ -335,15 +352,13 @@ def picture(self: Studio,
         if self._scene != s.scene: self._scene, self._frames = s.scene, {}
         frames = self._frames
     if s.alpha not in frames:
-        z, start = self.latents(s, torch.tensor([s.alpha])), time.perf_counter()
-        image = to_uint8(self.glow.decode(z.to(self.glow.levels[0][0].state.device))[0]).cpu()
-        self._seconds.append(time.perf_counter() - start)
+        image = self.render(s)
         with self._lock:
-            frames[s.alpha] = image
             if image.numel() * len(frames) > MAX_FRAMES: del frames[max(frames, key=lambda a: abs(a - s.alpha))]
+            frames[s.alpha] = image
     return Picture(frames[s.alpha], s)
 
-# %% ../nbs/14_studio.ipynb #0da385cb
+# %% ../nbs/14_studio.ipynb #4abb48f9
 FLUENT = 0.06 # seconds; a picture that takes longer does not follow a slider
 AHEAD = tuple(round(i / 10, 6) for i in range(-5, 16)) # alphas that are decoded ahead
 MAX_GAP = 0.25 # between frames that are blended
@@ -351,7 +366,7 @@ MAX_GAP = 0.25 # between frames that are blended
 @patch(as_prop=True)
 def is_slow(self: Studio) -> bool:
     "Does decoding take longer than a slider can wait? The best of the last few counts, so that one hiccup does not."
-    return min(self._seconds) > FLUENT
+    return bool(self._seconds) and min(self._seconds) > FLUENT
 
 @patch
 def blend(self: Studio,
@@ -372,9 +387,9 @@ def ahead(self: Studio,
     with self._lock: missing = [a for a in AHEAD if self._scene != s.scene or a not in self._frames]
     return replace(s, alpha=min(missing, key=lambda a: abs(a - s.alpha))) if missing else None
 
-# %% ../nbs/14_studio.ipynb #1b95620d
+# %% ../nbs/14_studio.ipynb #00f92b52
 SWEEP = '-0.5:1.5:0.05' # alphas of the curves
-SWEEP_PART = 4 # alphas that are judged at a time, so that whoever measures can stop in between
+SWEEP_PART = 8 # alphas that are judged at a time, so that whoever measures can stop in between
 
 @dataclass(frozen=True, eq=False)
 class Measures:
@@ -447,7 +462,7 @@ def best_alpha(self: Studio,
     table = self._tables[s.scene]
     return alpha_star(table[table.alpha > 0], by)
 
-# %% ../nbs/14_studio.ipynb #ffd590a7
+# %% ../nbs/14_studio.ipynb #1ed658ed
 def describe_settings(
     s: Settings,
 ) -> str: # for people
