@@ -123,7 +123,7 @@ def load_facenet(
     try: state = torch.load(readable_file(path), map_location='cpu', weights_only=True)
     except InputError: raise
     except Exception as e: raise InputError(f'{path} cannot be read as weights ({type(e).__name__}): it is truncated, no file of PyTorch, or carries code, which is not run; {instead}') from None
-    net = InceptionResnetV1()
+    with torch.random.fork_rng(devices=[]): net = InceptionResnetV1()
     shapes = {n: tuple(t.shape) for n, t in net.state_dict().items()} | {'logits.weight': (weights.n_people, 512), 'logits.bias': (weights.n_people,)}
     if differs := _what_differs(state, shapes): raise InputError(f'{path} is not {weights.file}: {differs}; {instead}')
     net.load_state_dict({n: t for n, t in state.items() if not n.startswith('logits.')})

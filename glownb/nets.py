@@ -225,7 +225,7 @@ def load_net(
     except SafetensorError as e: raise InputError(f'{path} is truncated or no safetensors file ({e}); expected a network written by glownb') from None
     cls, config_cls = NETS[kind]
     try:
-        net = cls(config_cls(**json.loads(metadata['config'])))
+        with torch.random.fork_rng(devices=[]): net = cls(config_cls(**json.loads(metadata['config']))) # its random beginning is nobody else's business
         net.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as e: raise InputError(f'{path} does not hold the {kind} that it says ({str(e).splitlines()[0]}); get it again') from None
     if not all(t.isfinite().all() for n, t in net.state_dict().items() if n not in ('unit', 'limit')): raise InputError(f'{path} holds weights that are not finite; get it again')
