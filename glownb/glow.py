@@ -23,7 +23,7 @@ from .layers import ActNorm, AdditiveCoupling, AffineCoupling, FoldedMix, Frozen
 class GlowConfig:
     "The shape of a Glow; raises InputError for a shape that cannot be built."
     image_size: int | None # side of its images in pixels, divisible by 2**n_levels; None: any such size
-    n_levels: int # levels, each at half the resolution of the one before
+    n_levels: int # 1 to 16; each at half the resolution of the one before
     depth: int # flow steps of each level
     width: int # hidden channels of the coupling nets
     coupling: str = 'additive' # or 'affine'
@@ -38,6 +38,7 @@ class GlowConfig:
         for name, least in dict(n_levels=1, depth=1, width=1, n_bits=1, n_classes=0).items():
             value = getattr(self, name)
             if type(value) is not int or value < least: raise InputError(f'{name} is a whole number from {least} on, got {value!r}')
+        if self.n_levels > 16: raise InputError(f'each level halves the image, so n_levels is 1 to 16, got {self.n_levels}')
         if self.n_bits > 8: raise InputError(f'photos have 8 bits, so n_bits is 1 to 8, got {self.n_bits}')
         for name, known in dict(coupling=('additive', 'affine'), permutation=('conv1x1', 'shuffle', 'reverse')).items():
             if getattr(self, name) not in known: raise InputError(f'{name} is one of {", ".join(known)}, got {getattr(self, name)!r}')
