@@ -1,6 +1,7 @@
 # make figures   the paper's figures, of built-in people; of yours: PHOTOS=… SOURCE=… TARGET=…
 # make test      every notebook, isolated from each other
-# Both set everything up in .venv first; the second run starts at once.
+# make docs      the documentation site in _docs; needs Quarto
+# All set everything up in .venv first; the second run starts at once.
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -15,10 +16,10 @@ OUT ?= figures
 SMOKE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures test bench prepare check clean
+.PHONY: help install figures test docs bench prepare check dist constraints clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,3p
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,4p
 
 install: .venv/.installed
 
@@ -33,6 +34,9 @@ figures: install
 
 test: install
 	@$(BIN)/python .ci/test.py
+
+docs: install
+	@$(BIN)/python .ci/site.py
 
 # speed and memory, as ratios to a peer or a limit
 bench: install
@@ -49,5 +53,14 @@ prepare: install
 check: install
 	@$(BIN)/python .ci/check.py
 
+# what a release uploads, in dist: wheel and source distribution
+dist: install
+	@rm -rf dist
+	@$(BIN)/python -m build
+
+# write down the versions that are installed here, after their tests have passed
+constraints: install
+	@$(BIN)/python .ci/constraints.py
+
 clean:
-	rm -rf .venv figures _docs _proc build dist *.egg-info
+	rm -rf .venv figures _docs _figures _proc build dist *.egg-info

@@ -1,7 +1,8 @@
 """Run every notebook as a test, each in a process of its own: `python .ci/test.py [NOTEBOOK …] [--workers N] [--slow]`.
 
-Library notebooks and tutorials run cell by cell as `nbdev_test` runs them, figure notebooks through papermill with `smoke=True`.
-Ends with `N passed, N failed, N skipped`: notebooks that ran through, notebooks that did not, and tests inside them that could not run here.
+Library notebooks and tutorials run cell by cell as `nbdev_test` runs them, figure notebooks through papermill with `smoke=True`. Without
+arguments the checks of the documentation, and the check of all checks, are tests too. Ends with `N passed, N failed, N skipped`: what ran
+through, what did not, and tests inside notebooks that could not run here.
 """
 import argparse
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 900  # seconds for one notebook
+SCRIPTS = [ROOT / '.ci' / name for name in ('docs.py', 'checks_check.py')]
 
 
 def notebooks() -> list[Path]:
@@ -54,11 +56,11 @@ def run_apart(path: Path, slow: bool, workers: int) -> dict:
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     env = os.environ | dict(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, MPLBACKEND='agg', PYTHONPATH=str(ROOT), HF_HUB_OFFLINE='1')
     with tempfile.NamedTemporaryFile('w+') as result:
-        command = [sys.executable, __file__, '--here', result.name, str(path)] + ['--slow'] * slow
+        command = [sys.executable, str(path)] if path in SCRIPTS else [sys.executable, __file__, '--here', result.name, str(path)] + ['--slow'] * slow
         try:
             done = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
             output = done.stdout
-            outcome = json.load(result) if done.returncode == 0 else dict(ok=False, skipped=[])
+            outcome = dict(ok=done.returncode == 0, skipped=[]) if path in SCRIPTS or done.returncode else json.load(result)
         except subprocess.TimeoutExpired as e:
             outcome, output = dict(ok=False, skipped=[]), f'{e.stdout or ""}\nstopped after {TIMEOUT} s'
     return outcome | dict(output=output, seconds=time.monotonic() - start)
@@ -71,7 +73,7 @@ def main() -> int:
     parser.add_argument('--slow', action='store_true', help='also run cells marked slow')
     parser.add_argument('--here', help=argparse.SUPPRESS)
     args = parser.parse_args()
-    paths = [p.resolve() for p in args.notebooks] or notebooks()
+    paths = [p.resolve() for p in args.notebooks] or notebooks() + SCRIPTS
     if args.here:
         Path(args.here).write_text(json.dumps(run_here(paths[0], args.slow)))
         return 0
