@@ -36,7 +36,7 @@ test: install
 	@$(BIN)/python .ci/test.py
 
 docs: install
-	@$(BIN)/python .ci/site.py
+	@$(BIN)/python .ci/website.py
 
 # speed and memory, as ratios to a peer or a limit
 bench: install

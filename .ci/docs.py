@@ -138,12 +138,17 @@ def types_of(modules: list[Path]) -> dict[str, Type]:
     return types
 
 
+def comments(source: str) -> dict[int, str]:
+    "What stands behind the code, by line."
+    return {t.start[0]: t.string.lstrip('# ') for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT}
+
+
 class Documented:
     "What the comments and docstrings of one module say, and what they leave out."
     def __init__(self, path: Path, types: dict[str, Type]):
         source = path.read_text(encoding='utf-8')
         self.tree, self.module, self.types = ast.parse(source), path.stem, types # classes of the package: as a type, each explains itself
-        self.says = {t.start[0]: t.string for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT}
+        self.says = comments(source)
 
     def problems(self) -> Iterator[str]:
         exported = next((ast.literal_eval(n.value) for n in self.tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == '__all__'), [])

@@ -1,9 +1,11 @@
-"""Build the documentation site into _docs: `python .ci/site.py`, or make docs. With `--pages`, stop before Quarto and leave its input in _proc.
+"""Build the documentation site into _docs: `python .ci/website.py`, or make docs. With `--pages`, stop before Quarto and leave its input in _proc.
 
-nbdev turns notebooks into pages for Quarto: what is exported becomes a description with a table of its arguments. Then each page gets
-two links, to open the notebook in Colab and to download it, and the figures are made and shown in the gallery and on their own pages.
+nbdev turns notebooks into pages for Quarto: what is exported becomes a description with its arguments. Here each page gets what nbdev
+leaves out (what follows the title in the first cell, the fields of dataclasses) and two links, to open the notebook in Colab and to
+download it; and the figures are made and shown in the gallery and on their own pages.
 """
 import argparse
+import ast
 import json
 import os
 import re
@@ -15,11 +17,13 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from docs import comments
+
 ROOT = Path(__file__).resolve().parents[1]
-NBS, FIGURES, PAGES, SITE = ROOT / 'nbs', ROOT / '_figures', ROOT / '_proc', ROOT / '_docs'
+NBS, FIGURES, PAGES, SITE = ROOT / 'nbs', ROOT / '_figures' / 'figures', ROOT / '_proc', ROOT / '_docs'
 NO_QUARTO = """Quarto builds the site, and it is not installed. Get it from https://quarto.org/docs/get-started,
 or with: .venv/bin/pip install quarto-cli. Then run make docs again.
-Without it, `.venv/bin/python .ci/docs.py` checks pages, links and arguments, and `.venv/bin/python .ci/site.py --pages` makes Quarto's input."""
+Without it, `.venv/bin/python .ci/docs.py` checks pages, links and arguments, and `.venv/bin/python .ci/website.py --pages` makes Quarto's input."""
 # how a notebook that was opened in Colab, or was downloaded, gets the glownb that it was written for
 INSTALL = """# installs glownb where it is missing, as in Colab
 from importlib.util import find_spec
@@ -38,7 +42,8 @@ def make_figures() -> None:
     page = FIGURES / 'index.html'
     if page.exists() and page.stat().st_mtime > max(p.stat().st_mtime for p in sources): return
     shutil.rmtree(FIGURES, ignore_errors=True)
-    subprocess.run([Path(sys.executable).with_name('glownb'), 'figures', '--out', FIGURES.name], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    FIGURES.parent.mkdir(exist_ok=True)
+    subprocess.run([Path(sys.executable).with_name('glownb'), 'figures'], cwd=FIGURES.parent, check=True, stdout=subprocess.DEVNULL) # the command is quoted on the pages
 
 
 def make_pages() -> None:
@@ -48,13 +53,37 @@ def make_pages() -> None:
     refresh_quarto_yml()
     proc_nbs(force=True)
     if FIGURES.is_dir(): shutil.copytree(FIGURES, PAGES / 'figures' / 'made')
+    fields = fields_of_dataclasses()
     for page in sorted(PAGES.rglob('*.ipynb')):
         name = page.relative_to(PAGES)
         notebook = nbformat.read(page, 4)
+        cells = [part for cell in notebook.cells for part in (cell, fields.get(''.join(re.findall(r'^show_doc\((\w+)\)$', cell.source, re.M)))) if part]
+        first = [nbformat.v4.new_markdown_cell(after_title(nbformat.read(NBS / name, 4).cells[0].source))]
+        if name.parts[0] == 'figures': first.append(nbformat.v4.new_markdown_cell(figure_text(name.stem, 'made')))
+        if name == Path('gallery.ipynb'): cells += [nbformat.v4.new_markdown_cell(f'## {about(p)["title"]}\n\n{figure_text(p.stem, "figures/made")}') for p in sorted(FIGURES.glob('*.json'))]
+        notebook.cells = [cells[0], *(cell for cell in first if cell.source), *cells[1:]]
         add_links(notebook, name)
-        if name.parts[0] == 'figures': notebook.cells.insert(1, nbformat.v4.new_markdown_cell(figure_text(name.stem, 'made')))
-        if name == Path('gallery.ipynb'): notebook.cells += [nbformat.v4.new_markdown_cell(f'## {about(p)["title"]}\n\n' + figure_text(p.stem, 'figures/made')) for p in sorted(FIGURES.glob('*.json'))]
         nbformat.write(notebook, page)
+
+
+def after_title(text: str) -> str:
+    "The first cell of a notebook without its title and purpose, which nbdev takes out for the head of the page."
+    return re.sub(r'^#\s+\S.*\n*(?:^>\s.*\n*)?', '', text, count=1, flags=re.M).strip()
+
+
+def fields_of_dataclasses() -> dict:
+    "The fields of each class that is made of fields, as a cell with a table."
+    tables = {}
+    for path in (ROOT / 'glownb').glob('*.py'):
+        source = path.read_text(encoding='utf-8')
+        says = comments(source)
+        for node in ast.parse(source).body:
+            fields = [m for m in node.body if isinstance(m, ast.AnnAssign)] if isinstance(node, ast.ClassDef) else []
+            if not fields or not (any('dataclass' in ast.unparse(d) for d in node.decorator_list) or any('NamedTuple' in ast.unparse(b) for b in node.bases)): continue
+            cell = lambda text: re.sub(r'([|*_<>$])', r'\\\1', text)
+            rows = [f'| `{m.target.id}` | {cell(ast.unparse(m.annotation))} | {f"`{ast.unparse(m.value)}`" if m.value else ""} | {cell(says.get(m.end_lineno, ""))} |' for m in fields]
+            tables[node.name] = nbformat.v4.new_markdown_cell('\n'.join(['| | **Type** | **Default** | **Details** |', '|---|---|---|---|', *rows]))
+    return tables
 
 
 def add_links(notebook, name: Path) -> None:
@@ -85,13 +114,15 @@ def figure_text(name: str, folder: str) -> str:
 
 def copy_notebooks() -> None:
     "The notebooks themselves, for Colab and for download: with a cell that installs glownb, and with links that lead to the site."
+    from nbdev.doclinks import _nbpath2html # which numbers of notebooks do not reach an address
     s = settings()
     for path in sorted(p for p in NBS.rglob('*.ipynb') if (PAGES / p.relative_to(NBS)).exists()):
         notebook, folder = nbformat.read(path, 4), path.parent.relative_to(NBS)
         def to_site(link, folder=folder):
             target = (NBS / folder / link[1]).resolve()
-            there = f'{s["doc_host"]}{s["doc_baseurl"]}/{target.relative_to(NBS)}' if target.is_relative_to(NBS) else f'{s["git_url"]}/blob/{s["branch"]}/{target.relative_to(ROOT)}'
-            return f']({re.sub(r"[.]ipynb$", ".html", there)}{link[2] or ""})'
+            if not target.is_relative_to(NBS): there = f'{s["git_url"]}/blob/{s["branch"]}/{target.relative_to(ROOT)}'
+            else: there = f'{s["doc_host"]}{s["doc_baseurl"]}/{(_nbpath2html(target) if target.suffix == ".ipynb" else target).relative_to(NBS)}'
+            return f']({there}{link[2] or ""})'
         for cell in notebook.cells:
             if cell.cell_type == 'markdown': cell.source = re.sub(r'\]\((?![a-z]+:|#)([^()\s#]+)(#[^()\s]*)?\)', to_site, cell.source)
         notebook.cells.insert(1, nbformat.v4.new_code_cell(INSTALL.format(**s)))
