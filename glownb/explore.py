@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['STYLE', 'CURVES', 'LABELS', 'PIXEL', 'STEPS', 'MAX_INSPECTED', 'Newest', 'picture_bytes', 'data_uri', 'au_svg',
-           'curves_svg', 'measures_html', 'notice', 'inspection_html', 'fold', 'labelled_picture', 'Explorer',
-           're_name', 'code_html', 'explore']
+           'curves_svg', 'measures_html', 'notice', 'inspection_html', 'fold', 'Tile', 'Explorer', 're_name',
+           'code_html', 'explore']
 
-# %% ../nbs/15_explore.ipynb #8f5260eb
+# %% ../nbs/15_explore.ipynb #e5f4a09e
 import asyncio
 import atexit
 import base64
@@ -42,7 +42,7 @@ from .plots import PALETTE, html_table
 from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
                            known_truth, load_session, noting, save_session, spec_name, thumbnail)
 
-# %% ../nbs/15_explore.ipynb #90ca0743
+# %% ../nbs/15_explore.ipynb #6c8686b0
 _AT_WORK: weakref.WeakSet['Newest'] = weakref.WeakSet()
 
 @atexit.register
@@ -93,7 +93,7 @@ class Newest:
                 what, self.wishes, self.is_busy = self.wishes[0], [], True
             with torch.no_grad(): self.work(what, self._is_stale)
 
-# %% ../nbs/15_explore.ipynb #9b376676
+# %% ../nbs/15_explore.ipynb #363126af
 def picture_bytes(
     image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> tuple[bytes, str]: # a whole file, and its format: 'png' or 'jpeg'
@@ -110,24 +110,27 @@ def data_uri(
     data, kind = picture_bytes(image)
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
-# %% ../nbs/15_explore.ipynb #49a147ff
+# %% ../nbs/15_explore.ipynb #96aa80fb
+def _share(alpha): return f'{100 * (alpha - ALPHA_RANGE[0]) / (ALPHA_RANGE[1] - ALPHA_RANGE[0]):g}%' # of the slider's length
+
 STYLE = f"""
 .glownb {{ --glownb-face: {PALETTE['blue']}; --glownb-mark: {PALETTE['orange']}; --glownb-text: var(--jp-ui-font-color1, #111); --glownb-quiet: var(--jp-ui-font-color2, #555); --glownb-line: var(--jp-border-color1, #bbb);
   max-width: 1000px; color: var(--glownb-text); font: 13px/1.4 var(--jp-ui-font-family, sans-serif) }}
 body[data-jp-theme-light="false"] .glownb {{ --glownb-face: {PALETTE['sky']} }}
-.glownb h4 {{ margin: 0 0 2px; font-size: 13px; font-weight: 600 }} .glownb p {{ margin: 0 }} .glownb .quiet {{ color: var(--glownb-quiet) }}
+.glownb .widget-html-content {{ line-height: 1.4 }} .glownb h4 {{ margin: 0 0 2px; font-size: 13px; font-weight: 600 }} .glownb p {{ margin: 0 }} .glownb .quiet {{ color: var(--glownb-quiet) }}
 .glownb img {{ image-rendering: auto; border-radius: 3px; max-width: none }}
-.glownb .glownb-row {{ flex-flow: row wrap; gap: 10px 18px; align-items: flex-start; overflow: visible }}
+.glownb .glownb-row {{ flex-flow: row wrap; gap: 6px 16px; align-items: flex-start; overflow: visible }}
 .glownb .glownb-thumbs > div, .glownb .glownb-thumbs {{ overflow-x: auto; flex-wrap: nowrap }}
 .glownb .glownb-thumbs button {{ width: 72px; height: 90px; flex: 0 0 auto; padding: 70px 2px 0; line-height: 16px; font-size: 11px; background: no-repeat center 4px / 64px 64px; color: var(--glownb-text); border: 2px solid transparent; overflow: hidden; text-overflow: ellipsis }}
 .glownb .glownb-thumbs button.mod-active {{ border-color: var(--glownb-face); box-shadow: none; font-weight: 600 }}
 .glownb button:focus-visible, .glownb .noUi-handle:focus, .glownb select:focus-visible, .glownb pre:focus-visible {{ outline: 2px solid var(--glownb-face); outline-offset: 1px }}
-.glownb .glownb-alpha .noUi-target {{ background: linear-gradient(to right, var(--glownb-line) 0 40%, var(--glownb-mark) 40% 50%, var(--glownb-line) 50%) }}
-.glownb .glownb-alpha .noUi-connects {{ display: none }}
-.glownb .glownb-alpha .noUi-target::before, .glownb .glownb-alpha .noUi-target::after {{ position: absolute; top: 11px; left: 45%; transform: translateX(-50%); font-size: 10px; white-space: nowrap; color: var(--glownb-quiet) }}
-.glownb .glownb-alpha .noUi-target::after {{ content: "0.3–0.5: the paper" }}
+.glownb .glownb-alpha .noUi-connects {{ display: none }} .glownb .glownb-alpha .noUi-target {{ background: var(--glownb-line) }}
+.glownb .glownb-alpha .noUi-target::before {{ content: ""; position: absolute; left: {_share(PAPER_RANGE[0])}; width: calc({_share(PAPER_RANGE[1])} - {_share(PAPER_RANGE[0])}); top: -5px; height: 14px; border-radius: 2px; background: var(--glownb-mark) }}
+.glownb .glownb-alpha .noUi-target::after {{ position: absolute; top: 13px; font-size: 10px; line-height: 1; white-space: nowrap; transform: translateX(-50%); color: var(--glownb-quiet) }}
+.glownb .glownb-alpha .noUi-target::after {{ content: "{PAPER_RANGE[0]}–{PAPER_RANGE[1]}, the paper’s range"; left: {_share(sum(PAPER_RANGE) / 2)} }}
+.glownb .glownb-small button {{ font-size: 12px; padding: 0 6px; margin-left: 0; margin-right: 0 }} .glownb .glownb-small {{ column-gap: 8px }}
 .glownb .badge {{ display: inline-block; padding: 0 6px; border-radius: 8px; border: 1px solid var(--glownb-line); font-size: 11px }} .glownb .badge.blend {{ background: var(--glownb-mark); color: #000; border-color: transparent }}
-.glownb .waiting {{ opacity: .45 }} .glownb dl {{ display: grid; grid-template-columns: auto 1fr; gap: 1px 10px; margin: 0 }} .glownb dt {{ color: var(--glownb-quiet) }} .glownb dd {{ margin: 0; font-variant-numeric: tabular-nums }}
+.glownb .waiting {{ opacity: .45 }} .glownb dl {{ display: grid; grid-template-columns: auto 1fr; gap: 1px 10px; margin: 0 }} .glownb dl dt {{ color: var(--glownb-quiet); float: none; width: auto; font-weight: normal; margin: 0 }} .glownb dl dd {{ margin: 0; font-variant-numeric: tabular-nums }}
 .glownb .error {{ border-left: 3px solid var(--jp-error-color1, #c00); padding-left: 8px }} .glownb .note {{ border-left: 3px solid var(--glownb-mark); padding-left: 8px }}
 .glownb svg text {{ fill: var(--glownb-text); font-size: 11px }} .glownb svg text.quiet {{ fill: var(--glownb-quiet) }}
 .glownb table {{ border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums }} .glownb td, .glownb th {{ padding: 1px 8px; text-align: right; border: 0 }} .glownb tr.star td {{ color: var(--glownb-face); font-weight: 600 }}
@@ -155,7 +158,7 @@ def au_svg(
     says = f'Action Units from {low:g} to {high:g}. Largest differences to the source: ' + ', '.join(f'{AU_NAMES.get(n, n)} {aus[n]:.1f} instead of {source[n]:.1f}' for n in off.index[:3])
     return f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 330 {14 * len(aus) + 6}" width="330" height="{14 * len(aus) + 6}">{"".join(rows)}</svg>'
 
-# %% ../nbs/15_explore.ipynb #aaef2e71
+# %% ../nbs/15_explore.ipynb #c8ec889b
 CURVES = (('AU error', (('au_error', 'to the source photo', ''),)), ('identity distance', (('to_target', 'to the target', ''), ('to_source', 'to the source', '4 3')))) # heading, and its lines: column, label, dashes
 
 def curves_svg(
@@ -190,7 +193,7 @@ def _panel(table, alpha, stars, left, heading, lines):
             out += [f'<circle class="star" cx="{x(a):.1f}" cy="{y(values[a]):.1f}" r="4" style="fill:var(--glownb-face)"><title>α* by {escape(k)} = {a:g}</title></circle>' for k, a in stars.items() if a in values]
     return ''.join(out)
 
-# %% ../nbs/15_explore.ipynb #9a2783a0
+# %% ../nbs/15_explore.ipynb #229367b5
 def measures_html(
     m: Measures,
     s: Settings,
@@ -198,7 +201,7 @@ def measures_html(
     "What the judges say about a face."
     percent = lambda v: 'not defined, the mean face has no error' if v != v else f'{v:.0%} of the mean face\'s error is gone' if v >= 0 else f'{-v:.0%} more error than the mean face'
     rows = [('AU error', f'{m.row.au_error:.2f} (mean face {m.at_mean.au_error:.2f})'), ('Skill', percent(m.skill())),
-            ('Identity', f'{m.row.to_target:.2f} to the target, {m.row.to_source:.2f} to the source'), ('', f'nearer to the <b>{"target" if m.keeps_identity else "source"}</b>' if m.row.to_target == m.row.to_target else 'no face found')]
+            ('Identity', f'nearer to the <b>{"target" if m.keeps_identity else "source"}</b>: {m.row.to_target:.2f} to the target, {m.row.to_source:.2f} to the source' if m.row.to_target == m.row.to_target else 'no face found')]
     if m.row.rmse == m.row.rmse: rows.append(('True picture', f'RMSE {m.row.rmse:.3f} (mean face {m.at_mean.rmse:.3f}), skill {m.skill("rmse"):.0%}' if s.alpha else f'RMSE {m.row.rmse:.3f}'))
     return '<dl>' + ''.join(f'<dt>{k}</dt><dd>{v}</dd>' for k, v in rows) + '</dl>' + ''.join(notice(n, 'note') for n in m.notes)
 
@@ -223,15 +226,17 @@ def inspection_html(
     face = f'<svg role="img" aria-label="aligned; the marks show where the eyes should be" width="120" height="120" viewBox="0 0 120 120"><image href="{data_uri(to_uint8(seen.face))}" width="120" height="120"/>{at}</svg>'
     return f'<figure>{photo} {face}<figcaption>{escape(seen.path.name)} → aligned{notice(seen.says, "note")}</figcaption></figure>'
 
-# %% ../nbs/15_explore.ipynb #db789abc
+# %% ../nbs/15_explore.ipynb #e4b22350
 LABELS = """(root => {
   const tell = () => {
-    root.querySelectorAll('.noUi-handle').forEach(h => { const l = h.closest('.jupyter-widgets')?.querySelector('.widget-label'); if (l) h.setAttribute('aria-label', l.textContent) });
+    root.querySelectorAll('.noUi-handle').forEach(h => { const l = h.closest('.jupyter-widgets')?.querySelector('.widget-label'); if (l) h.setAttribute('aria-label', l.textContent);
+      const v = h.getAttribute('aria-valuetext'), short = Number(v).toFixed(2); if (v && v !== short) h.setAttribute('aria-valuetext', short) });
+    root.querySelectorAll('.widget-play').forEach(p => p.querySelectorAll('button').forEach((b, i) => { b.title = ['play over α, or pause', 'stop', 'repeat'][i]; b.setAttribute('aria-label', b.title) }));
     root.querySelectorAll('.widget-toggle-buttons button').forEach(b => b.setAttribute('aria-pressed', b.classList.contains('mod-active')));
     root.querySelectorAll('button.widget-toggle-button').forEach(b => { if (!b.closest('.widget-toggle-buttons')) b.setAttribute('aria-expanded', b.classList.contains('mod-active')) });
-    root.querySelectorAll('img[title]').forEach(i => { i.alt = i.title });
+    root.querySelectorAll('.glownb-tile').forEach(t => { const i = t.querySelector('img.widget-image'), a = t.querySelector('.glownb-alt'); if (i && a) i.alt = a.textContent });
   };
-  new MutationObserver(tell).observe(root, {subtree: true, childList: true, attributes: true, attributeFilter: ['class', 'title']});
+  new MutationObserver(tell).observe(root, {subtree: true, childList: true, attributes: true, attributeFilter: ['class', 'aria-valuetext']});
   tell();
 })(this.closest('.glownb'))"""
 PIXEL = 'data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=='
@@ -245,23 +250,35 @@ def fold(
     *children: widgets.Widget,
 ) -> widgets.VBox:
     "Widgets that a button shows and hides."
-    inside = widgets.VBox(children, layout=widgets.Layout(display='none', padding='6px 0 10px 14px', overflow='visible'))
+    inside = widgets.VBox(children, layout=widgets.Layout(display='none', padding='6px 0 10px 14px', overflow='visible', width='100%'))
     button = widgets.ToggleButton(False, description=label, icon='caret-right', tooltip=f'show or hide: {label}', layout=widgets.Layout(width='auto'))
     def toggle(change):
         inside.layout.display = 'flex' if change.new else 'none'
         button.icon = 'caret-down' if change.new else 'caret-right'
     button.observe(toggle, 'value')
-    return widgets.VBox([button, inside], layout=widgets.Layout(overflow='visible'))
+    return widgets.VBox([button, inside], layout=widgets.Layout(overflow='visible', align_items='flex-start', width='100%'))
 
-def labelled_picture(
-    heading: str,
-    width: int, # pixels on the screen
-) -> tuple[widgets.VBox, widgets.Image, widgets.HTML]: # the box, the picture in it, and the line below
-    "A picture with a heading above and a line below."
-    image, line = widgets.Image(format='png', value=base64.b64decode(PIXEL.split(',')[1]), layout=widgets.Layout(width=f'{width}px', height=f'{width}px')), _html(width=f'{width}px')
-    return widgets.VBox([_html(f'<h4>{escape(heading)}</h4>'), image, line], layout=widgets.Layout(overflow='visible')), image, line
+class Tile:
+    "A picture with a heading above and a line below; `box` is the widget."
+    def __init__(self,
+        heading: str,
+        width: int, # pixels on the screen
+    ):
+        self.image, self.line = widgets.Image(format='png', value=base64.b64decode(PIXEL.split(',')[1]), layout=widgets.Layout(width=f'{width}px', height=f'{width}px')), _html(width=f'{width}px')
+        self.box = widgets.VBox([_html(f'<h4>{escape(heading)}</h4>'), self.image, self.line][not heading:], layout=widgets.Layout(overflow='visible')).add_class('glownb-tile')
 
-# %% ../nbs/15_explore.ipynb #fa18569c
+    def put(self,
+        image: Tensor | None, # (3, S, S), uint8; None: no picture
+        says: str, # what the picture shows, for who does not see it
+        below: str = '', # HTML
+    ) -> None:
+        "Show a picture."
+        self.image.layout.display = 'none' if image is None else ''
+        if image is not None:
+            with self.image.hold_sync(): self.image.value, self.image.format = picture_bytes(image)
+        self.line.value = f'<span class="glownb-alt" hidden>{escape(says)}</span>{below}'
+
+# %% ../nbs/15_explore.ipynb #d15e3aea
 class Explorer:
     "Widgets that show a studio, shown where this is the last value of a cell; `close` ends its threads."
     def __init__(self,
@@ -280,7 +297,7 @@ class Explorer:
         self.shown, self.about = None, None # the picture on the screen, and whose references stand beside it
         self.uploads, self.found = tempfile.TemporaryDirectory(), [] # photos that were looked at, not yet used
         self.view = widgets.VBox([_html(f'<style>{STYLE}</style><img alt="" src="{PIXEL}" width="0" height="0" onload="{escape(LABELS)}">', height='0', overflow='hidden'),
-                                  self._people(), _row(self._face(), self._references(), self._judgement()), self._over_alpha(), self._pinned(),
+                                  self._people(), _row(self._face(), self._references(), self._judgement()), self._intensity(), self._over_alpha(), self._pinned(),
                                   fold('α for each level', self._levels()), fold('Own photos', self._own_photos()), fold('Save and share', self._saving()),
                                   _html('<p class="quiet">Faces here are synthetic: arithmetic in the latent space of a flow. What is saved says so in its metadata.</p>')],
                                  layout=widgets.Layout(overflow='visible')).add_class('glownb')
@@ -318,7 +335,7 @@ class Explorer:
         "What would be saved now."
         return Session(self.studio.weights, tuple(self.studio.people), self.studio.more, self.settings, tuple(self.pins))
 
-# %% ../nbs/15_explore.ipynb #f46b42e3
+# %% ../nbs/15_explore.ipynb #8ec54129
 @patch
 def show(self: Explorer,
     settings: Settings,
@@ -351,13 +368,13 @@ def _move_widgets(self: Explorer) -> None:
         if list(w.options) != people: w.options = people
         w.value = spec
     self._offer_expressions()
-    self.alpha.value = s.alpha
-    for w, v in zip(self.levels, s.level_alpha or [1.0] * len(self.levels)): w.value = v
+    for w, v in zip((self.alpha, *self.levels), (s.alpha, *(s.level_alpha or [1.0] * len(self.levels)))):
+        if abs(w.value - v) > 1e-6: w.value = v # a slider says 0.30000000000000004; to correct it would take it back under the user's hand
 
 @patch
 def _say(self: Explorer, text: str, kind: str = '') -> None: self.status.value = notice(text, kind)
 
-# %% ../nbs/15_explore.ipynb #e1ec2639
+# %% ../nbs/15_explore.ipynb #752d7aef
 @patch
 def _people(self: Explorer) -> widgets.Widget:
     wide = dict(style=dict(description_width='initial'), layout=widgets.Layout(width='auto', min_width='220px'))
@@ -395,24 +412,28 @@ def _offer_expressions(self: Explorer) -> None:
     self.expression.value = self.settings.expression
     self.expression_label.value = f'<h4>Expression photo: {escape(spec_name(self.settings.expression))}</h4>'
 
-# %% ../nbs/15_explore.ipynb #4f576ffe
+# %% ../nbs/15_explore.ipynb #b6025ba1
 STEPS = 50 # of playing from one end to the other
 
 @patch
 def _face(self: Explorer) -> widgets.Widget:
-    _, self.face, self.caption = labelled_picture('', 320)
-    self.alpha = widgets.FloatSlider(self.settings.alpha, min=ALPHA_RANGE[0], max=ALPHA_RANGE[1], step=0.01, description='α', readout_format='.2f', tooltip='intensity of the expression', style=dict(description_width='20px'), layout=widgets.Layout(width='330px', margin='2px 0 18px')).add_class('glownb-alpha')
+    self.face = Tile('', 320)
+    return self.face.box
+
+@patch
+def _intensity(self: Explorer) -> widgets.Widget:
+    self.alpha = widgets.FloatSlider(self.settings.alpha, min=ALPHA_RANGE[0], max=ALPHA_RANGE[1], step=0.01, description='α', readout_format='.2f', tooltip='intensity of the expression', style=dict(description_width='20px'), layout=widgets.Layout(width='100%', margin='0 0 16px')).add_class('glownb-alpha')
     self.alpha.observe(lambda c: self.change(alpha=c.new), 'value')
-    self.stars = {by: _button(f'α* {name}', tip, padding='0 8px') for by, name, tip in (('aus', 'AUs', 'the α above 0 whose Action Units are nearest to the source photo'), ('identity', 'identity', 'the largest α that is nearer to the target than to the source'), ('both', 'both', 'the α with the best Action Units of those that are nearer to the target'))}
+    self.stars = {by: _button(f'α* {name}', tip) for by, name, tip in (('aus', 'AUs', 'the α above 0 whose Action Units are nearest to the source photo'), ('identity', 'identity', 'the largest α that is nearer to the target than to the source'), ('both', 'both', 'the α with the best Action Units of those that are nearer to the target'))}
     for by, button in self.stars.items():
         button.disabled = True
         button.on_click(lambda _, by=by: self._go_to_star(by))
     self.pin = _button('Pin', 'keep this face to compare it with others')
     self.pin.on_click(lambda _: self.pin_face())
-    self.play = widgets.Play(min=0, max=STEPS, interval=80, tooltip='play over α')
-    self.span = widgets.FloatRangeSlider(value=(0.0, 1.0), min=ALPHA_RANGE[0], max=ALPHA_RANGE[1], step=0.05, description='play α from, to', readout_format='.2f', style=dict(description_width='initial'), layout=widgets.Layout(width='330px'))
+    self.play = widgets.Play(min=0, max=STEPS, interval=80)
+    self.span = widgets.FloatRangeSlider(value=(0.0, 1.0), min=ALPHA_RANGE[0], max=ALPHA_RANGE[1], step=0.05, description='from, to', readout_format='.2f', style=dict(description_width='initial'), layout=widgets.Layout(width='270px'))
     self.play.observe(lambda c: self.change(alpha=round(self.span.value[0] + (self.span.value[1] - self.span.value[0]) * c.new / STEPS, 6)), 'value')
-    return widgets.VBox([self.face, self.caption, self.alpha, _row(*self.stars.values(), self.pin), self.play, self.span], layout=widgets.Layout(width='340px', overflow='visible'))
+    return widgets.VBox([self.alpha, _row(*self.stars.values(), self.pin, self.play, self.span).add_class('glownb-small')], layout=widgets.Layout(width='100%', max_width='840px', overflow='visible'))
 
 @patch
 def _paint(self: Explorer, picture: Picture) -> None:
@@ -421,10 +442,7 @@ def _paint(self: Explorer, picture: Picture) -> None:
     if picture.settings != self.settings and self.studio.is_slow: picture = self.studio.blend(self.settings) or picture
     s, between = picture.settings, picture.between
     says = f'blend of α = {between[0]:g} and {between[1]:g}, the exact face follows' if between else ''
-    with self.face.hold_sync():
-        self.face.value, self.face.format = picture_bytes(picture.image)
-        self.face.tooltip = f'{describe_settings(s)}{", " + says if says else ""} (synthetic)'
-    self.caption.value = f'<p>{escape(describe_settings(s))}' + (f' <span class="badge blend">{says}</span>' if says else '') + '</p>'
+    self.face.put(picture.image, f'{describe_settings(s)}{", " + says if says else ""} (synthetic)', f'<p>{escape(describe_settings(s))}' + (f' <span class="badge blend">{says}</span>' if says else '') + '</p>')
     self.shown = picture
 
 @patch
@@ -448,29 +466,26 @@ def _draw(self: Explorer, s: Settings, is_stale: Callable[[], bool]) -> None: # 
 
 @patch
 def _references(self: Explorer) -> widgets.Widget:
-    boxes = [labelled_picture(h, 128) for h in ('Source photo', 'Target, mean face', 'True picture')]
-    self.references = [image for _, image, _ in boxes]
-    self.true_box, self.true_line = boxes[2][0], boxes[2][2]
-    return widgets.VBox([b for b, _, _ in boxes], layout=widgets.Layout(width='140px', overflow='visible'))
+    self.references = [Tile(h, 116) for h in ('Source photo', 'Mean face', 'True picture')]
+    return widgets.VBox([t.box for t in self.references], layout=widgets.Layout(width='126px', overflow='visible'))
 
 @patch
 def _show_references(self: Explorer, s: Settings, photo: Tensor, mean: Tensor, true: Tensor | None) -> None:
     if s.scene != self.settings.scene: return
     self.about = s.scene
-    texts = (f'{spec_name(s.expression)}, photo of {spec_name(s.source)}', f'mean face of {spec_name(s.target)}', f'{spec_name(s.target)}, rendered with this expression')
-    for w, image, text in zip(self.references, (to_uint8(photo), mean, None if true is None else to_uint8(true)), texts):
-        if image is not None: w.value, w.format = picture_bytes(image)
-        w.tooltip = text
-    self.references[2].layout.display = 'none' if true is None else ''
-    self.true_line.value = '<p class="quiet">not known for these people</p>' if true is None else ''
+    source, target, shown = self.references
+    source.put(to_uint8(photo), f'{spec_name(s.expression)}, photo of {spec_name(s.source)}')
+    target.put(mean, f'mean face of {spec_name(s.target)}')
+    if true is None: shown.put(None, '', '<p class="quiet">not known for these people</p>')
+    else: shown.put(to_uint8(true), f'{spec_name(s.target)}, rendered with this expression')
 
-# %% ../nbs/15_explore.ipynb #0807272a
+# %% ../nbs/15_explore.ipynb #3178e0ee
 @patch
 def _judgement(self: Explorer) -> widgets.Widget:
     embedder, detector = self.studio.judges
     self.measures, self.profile = _html(), _html()
     return widgets.VBox([_html(f'<h4>Measures <span class="quiet">by {escape(detector)} and {escape(embedder)}</span></h4>'), self.measures,
-                         _html('<h4 style="margin-top:8px">Action Units <span class="quiet">face ▬ blue, source photo ❙</span></h4>'), self.profile], layout=widgets.Layout(width='400px', overflow='visible'))
+                         _html('<h4 style="margin-top:8px">Action Units <span class="quiet"><span style="color:var(--glownb-face)">▬ face</span>, <span style="color:var(--glownb-text)">❙ source photo</span></span></h4>'), self.profile], layout=widgets.Layout(width='340px', overflow='visible'))
 
 @patch
 def _over_alpha(self: Explorer) -> widgets.Widget:
@@ -524,7 +539,7 @@ def _go_to_star(self: Explorer, by: str) -> None:
     self._say(' '.join(star.notes), 'note')
     if star.alpha == star.alpha: self.change(alpha=star.alpha)
 
-# %% ../nbs/15_explore.ipynb #e1709f44
+# %% ../nbs/15_explore.ipynb #40eaddbc
 @patch
 def _pinned(self: Explorer) -> widgets.Widget:
     self.pin_row, self.pin_faces = _row(), {}
@@ -556,19 +571,18 @@ def _draw_pins(self: Explorer) -> None: # in the helper's thread
 def _show_pins(self: Explorer) -> None:
     tiles = []
     for s in (s for s in self.pins if s in self.pin_faces):
-        box, image, line = labelled_picture(f'α = {s.alpha:.2f}', 128)
-        image.value, image.format = picture_bytes(self.pin_faces[s])
-        image.tooltip = f'{describe_settings(s)} (synthetic)'
-        line.value = f'<p class="quiet">{escape(spec_name(s.expression))} of {escape(spec_name(s.source))} on {escape(spec_name(s.target))}{", levels " + " ".join(f"{v:g}" for v in s.level_alpha) if s.level_alpha else ""}</p>'
+        tile = Tile(f'α = {s.alpha:.2f}', 128)
+        levels = f', levels {" ".join(f"{v:g}" for v in s.level_alpha)}' if s.level_alpha else ''
+        tile.put(self.pin_faces[s], f'{describe_settings(s)} (synthetic)', f'<p class="quiet">{escape(f"{spec_name(s.expression)} of {spec_name(s.source)} on {spec_name(s.target)}{levels}")}</p>')
         again, away = _button('Show', f'go back to: {describe_settings(s)}'), _button('Remove', f'remove the pin: {describe_settings(s)}')
         again.on_click(lambda _, s=s: self.show(s))
         away.on_click(lambda _, s=s: self.unpin_face(s))
-        tiles.append(widgets.VBox([box, widgets.HBox([again, away])], layout=widgets.Layout(overflow='visible')))
+        tiles.append(widgets.VBox([tile.box, widgets.HBox([again, away])], layout=widgets.Layout(overflow='visible')))
     for tile in self.pin_row.children: tile.close()
     self.pin_row.children = tiles
     self._keep()
 
-# %% ../nbs/15_explore.ipynb #cafb6449
+# %% ../nbs/15_explore.ipynb #c6662a01
 @patch
 def _levels(self: Explorer) -> widgets.Widget:
     n = self.studio.n_levels
@@ -579,7 +593,7 @@ def _levels(self: Explorer) -> widgets.Widget:
     reset.on_click(lambda _: self.change(level_alpha=()))
     return widgets.VBox([_html('<p class="quiet">Factors of α: how much of the expression each level of the latents carries.</p>'), *self.levels, reset], layout=widgets.Layout(overflow='visible'))
 
-# %% ../nbs/15_explore.ipynb #08bcefb5
+# %% ../nbs/15_explore.ipynb #b54a2a1f
 MAX_INSPECTED = 24 # photos that are shown
 
 @patch
@@ -653,7 +667,7 @@ def re_name(
     "A name without what file systems do not take."
     return ''.join(c if c.isalnum() or c in ' -_' else '-' for c in text).strip(' -_')[:60]
 
-# %% ../nbs/15_explore.ipynb #30518220
+# %% ../nbs/15_explore.ipynb #ddcc81c0
 @patch
 def _saving(self: Explorer) -> widgets.Widget:
     self.saved, self.code = _html(), _html()
@@ -731,7 +745,7 @@ def open_session(self: Explorer,
     self.show(session.settings)
     if self.pins: self.helper.wish(self._draw_pins)
 
-# %% ../nbs/15_explore.ipynb #dcafaa8a
+# %% ../nbs/15_explore.ipynb #4d5e79bb
 _BY_CELL: dict[str, Explorer] = {} # cell of the notebook → its explorer
 
 def _cell() -> str | None:

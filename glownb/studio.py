@@ -8,7 +8,7 @@ __all__ = ['ALPHA_RANGE', 'PAPER_RANGE', 'LEVEL_RANGE', 'SESSION_FORMAT', 'THUMB
            'spec_name', 'expression_photos', 'thumbnail', 'Inspection', 'inspect_photo', 'noting', 'Studio', 'Picture',
            'Measures', 'describe_settings']
 
-# %% ../nbs/14_studio.ipynb #5a54815a
+# %% ../nbs/14_studio.ipynb #3c719ce4
 import json
 import math
 import threading
@@ -41,7 +41,7 @@ from .latents import Latents
 from .transfer import Album, decode_latents, expression_vector, open_album, parse_alphas, transfer
 from .weights import load_glow
 
-# %% ../nbs/14_studio.ipynb #db86be12
+# %% ../nbs/14_studio.ipynb #b00cffbb
 ALPHA_RANGE = (-0.5, 1.5) # that the slider spans: a little against the expression, and beyond it
 PAPER_RANGE = (0.3, 0.5) # where the paper finds good transfers
 LEVEL_RANGE = (0.0, 1.5) # of the factor of each level
@@ -73,7 +73,7 @@ class Settings:
         "All but alpha: what a sweep over alpha has in common."
         return replace(self, alpha=0.0)
 
-# %% ../nbs/14_studio.ipynb #c35623ff
+# %% ../nbs/14_studio.ipynb #7ee453f5
 SESSION_FORMAT = 'glownb explorer 1' # changes when old files can no longer be read
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _settings_of(found) -> Settings:
     _check_keys(found, Settings)
     return Settings(**found)
 
-# %% ../nbs/14_studio.ipynb #87248d41
+# %% ../nbs/14_studio.ipynb #861525b1
 def known_truth(
     expression: str, # such as '@eve/smile'
     target: str, # such as '@dan'
@@ -142,7 +142,7 @@ def known_truth(
     inner = F.interpolate(read_image(mask)[None, :1], (size, size), mode='area')[0, 0] > 0.5
     return dict(true=load_images([picture], size)[0], inner=inner)
 
-# %% ../nbs/14_studio.ipynb #7a622cb2
+# %% ../nbs/14_studio.ipynb #3ba544c2
 THUMB, MAX_THUMBS = 64, 60 # side of a small picture in pixels, and how many are shown
 
 def spec_name(
@@ -168,7 +168,7 @@ def thumbnail(
         image.draft('RGB', (4 * THUMB, 4 * THUMB)) # a JPEG can be decoded at a fraction of its size
         return ImageOps.fit(ImageOps.exif_transpose(image).convert('RGB'), (THUMB, THUMB))
 
-# %% ../nbs/14_studio.ipynb #4059c545
+# %% ../nbs/14_studio.ipynb #5f7325c6
 @dataclass(frozen=True, eq=False)
 class Inspection:
     "A photo, and what alignment makes of it."
@@ -197,7 +197,7 @@ def inspect_photo(
     if blur < 0.5: notes.append(f'the face is small: its pixels are stretched {1 / blur:.1f} times')
     return Inspection(path, small, [(x / width, y / height) for x, y in found[0].tolist()], align(image, found[0], size), f'{path.name}: {"; ".join(notes)}.' if notes else '')
 
-# %% ../nbs/14_studio.ipynb #888fa978
+# %% ../nbs/14_studio.ipynb #2a3123e4
 _ONE_AT_A_TIME = threading.RLock()
 
 @contextmanager
@@ -246,7 +246,7 @@ class Studio:
     @cached_property
     def detector(self) -> Detector: return load_detector(self.judges[1])
 
-# %% ../nbs/14_studio.ipynb #fb7f0160
+# %% ../nbs/14_studio.ipynb #7b16ebec
 @patch
 def add_person(self: Studio,
     spec: str | Path, # a folder, a pattern, or a built-in person
@@ -307,7 +307,7 @@ def is_open(self: Studio,
     "Are the photos of all three encoded?"
     return all(spec in self._albums for spec in (s.source, s.expression, s.target))
 
-# %% ../nbs/14_studio.ipynb #20dfed1d
+# %% ../nbs/14_studio.ipynb #f0bd1150
 MAX_FRAMES = 2**28 # bytes of pictures that are kept
 
 @dataclass(frozen=True, eq=False)
@@ -358,7 +358,7 @@ def picture(self: Studio,
             frames[s.alpha] = image
     return Picture(frames[s.alpha], s)
 
-# %% ../nbs/14_studio.ipynb #4abb48f9
+# %% ../nbs/14_studio.ipynb #49f5e883
 FLUENT = 0.06 # seconds; a picture that takes longer does not follow a slider
 AHEAD = tuple(round(i / 10, 6) for i in range(-5, 16)) # alphas that are decoded ahead
 MAX_GAP = 0.25 # between frames that are blended
@@ -387,7 +387,7 @@ def ahead(self: Studio,
     with self._lock: missing = [a for a in AHEAD if self._scene != s.scene or a not in self._frames]
     return replace(s, alpha=min(missing, key=lambda a: abs(a - s.alpha))) if missing else None
 
-# %% ../nbs/14_studio.ipynb #00f92b52
+# %% ../nbs/14_studio.ipynb #c512a02b
 SWEEP = '-0.5:1.5:0.05' # alphas of the curves
 SWEEP_PART = 8 # alphas that are judged at a time, so that whoever measures can stop in between
 
@@ -440,8 +440,8 @@ def sweep(self: Studio,
     alphas = parse_alphas(SWEEP)
     done = self._tables.get(s.scene, pd.DataFrame())
     yield done
-    for part in alphas[len(done):].split(SWEEP_PART):
-        done = pd.concat([done, self._judge(s, part)[0].table], ignore_index=True)
+    for i in range(len(done), len(alphas), SWEEP_PART):
+        done = pd.concat([done, self._judge(s, alphas[i:i + SWEEP_PART])[0].table], ignore_index=True)
         self._tables[s.scene] = done
         yield done
 
@@ -462,7 +462,7 @@ def best_alpha(self: Studio,
     table = self._tables[s.scene]
     return alpha_star(table[table.alpha > 0], by)
 
-# %% ../nbs/14_studio.ipynb #1ed658ed
+# %% ../nbs/14_studio.ipynb #d44c2dc3
 def describe_settings(
     s: Settings,
 ) -> str: # for people
