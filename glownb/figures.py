@@ -23,7 +23,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from queue import SimpleQueue
@@ -352,11 +352,11 @@ class FigureKernel:
     def close(self) -> None:
         "End the process, whatever it does; the next notebook gets a new one. May be called from another thread."
         manager, self.manager = self.manager, None
-        pid = getattr(manager and manager.provisioner, 'pid', None)
-        if pid is None: return
-        try: os.kill(pid, signal.SIGKILL)
+        process = getattr(manager and manager.provisioner, 'process', None)
+        if process is None: return # it never started, or was ended where it did not answer
+        try: os.kill(process.pid, signal.SIGKILL)
         except ProcessLookupError: pass
-        manager.provisioner.process.wait()
+        process.wait()
         manager.cleanup_connection_file()
 
 # %% ../nbs/16_figures.ipynb #513e5db1
