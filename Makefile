@@ -23,7 +23,7 @@ help:
 
 install: .venv/.installed
 
-.venv/.installed: settings.ini setup.py .ci/install
+.venv/.installed: settings.ini setup.py constraints.txt .ci/install
 	@bash .ci/install
 
 figures: install

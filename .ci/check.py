@@ -1,8 +1,8 @@
 """Do notebooks and package agree? `python .ci/check.py` prints one line for each thing that is wrong and fails if there is one.
 
 Checked on a copy, so that nothing here changes: `nbdev_export` and `nbdev_clean` would leave every file as it is, README.md is that of
-index.ipynb, a notebook imports only lower-numbered ones, every figure notebook has a cell tagged `parameters`, and an exported cell uses
-only exported names.
+index.ipynb, a notebook imports only lower-numbered ones, every figure notebook has a cell tagged `parameters`, an exported cell uses
+only exported names, and ruff finds nothing.
 """
 import ast
 import builtins
@@ -90,9 +90,16 @@ def stale_readme(root: Path) -> list[str]:
     return ['README.md is not that of nbs/index.ipynb; run make prepare'] if stale else []
 
 
+def lint(root: Path) -> list[str]:
+    "What ruff finds with the rules of ruff.toml."
+    done = subprocess.run([Path(sys.executable).with_name('ruff'), 'check', '--output-format', 'concise', '--no-cache', '--quiet', '.'], cwd=root, capture_output=True, text=True)
+    if done.returncode > 1: raise SystemExit(f'check: ruff failed: {done.stderr.strip()}')
+    return done.stdout.splitlines()
+
+
 def problems(root: Path) -> list[str]:
     "Everything that is wrong, a line each."
-    return [line for check in (changed_by_nbdev, upward_imports, lost_parameters, unexported_names, stale_readme) for line in check(root)]
+    return [line for check in (changed_by_nbdev, upward_imports, lost_parameters, unexported_names, stale_readme, lint) for line in check(root)]
 
 
 if __name__ == '__main__':

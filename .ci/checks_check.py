@@ -52,6 +52,7 @@ BREAKAGES = [
     (add_cell('nbs/01_layers.ipynb', 'code', '#| export\nfrom glownb.cli import main'), 'layers (number 1) imports cli (number 17)'),
     (replace('nbs/figures/fig2_mean_faces.ipynb', '"parameters"', '"settings"'), 'fig2_mean_faces.ipynb has no cell tagged parameters'),
     (add_cell('nbs/01_layers.ipynb', 'code', '#| export\ndef broken(): "Broken."; return undefined_name'), '01_layers.ipynb: exported cells use undefined_name'),
+    (add_cell('nbs/01_layers.ipynb', 'code', 'import unused_module'), '`unused_module` imported but unused'),
     (replace('README.md', 'glownb', 'glownB'), 'README.md is not that of nbs/index.ipynb'),
     (replace('_quarto.yml', 'toc-depth', 'toc_depth'), '_quarto.yml: format.html.toc_depth is no key'),
     (replace('_quarto.yml', '- gallery.ipynb', '- galery.ipynb'), 'the sidebar lists galery.ipynb, but there is no such page'),
