@@ -326,7 +326,7 @@ def doctor() -> None:
         if finding.group != group: print(group := finding.group)
         print(finding)
         if finding.state == 'broken': broken.append(finding.name)
-    if broken: raise InputError(f'{", ".join(broken)}: glownb cannot work like this; the lines marked broken say what to do')
+    if broken: raise InputError(f'{", ".join(dict.fromkeys(broken))}: glownb cannot work like this; the lines marked broken say what to do')
 
 # %% ../nbs/17_cli.ipynb #9b72d537
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
