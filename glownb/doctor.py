@@ -124,7 +124,8 @@ def check_files(
     *,
     folder: str | Path | None = None, # of downloads; None: the system's place for caches
 ) -> Iterator[Finding]:
-    "What ships with glownb, and weights that can be downloaded."
+    "The cache, what ships with glownb, and weights that can be downloaded."
+    yield check_cache(folder)
     from glownb.weights import availability, known_weights
     for name in shipped:
         try: yield Finding('files', Path(name).stem, f'{shipped_data(name)}')
@@ -176,6 +177,10 @@ def check_programs(
         yield Finding('programs', name, f'{purpose}: {found}') if found else Finding('programs', name, purpose, 'missing', source)
 
 # %% ../nbs/16_doctor.ipynb #fe896203
+def _unless_broken(group, findings): # a package that lacks another one ends its group, not the doctor
+    try: yield from findings
+    except ImportError as e: yield Finding(group, 'imports', str(e), 'broken', 'install what is missing above')
+
 def diagnose(
     *,
     folder: str | Path | None = None, # of downloads; None: the system's place for caches
@@ -188,7 +193,5 @@ def diagnose(
     if found.state == 'broken': return
     yield check_torchvision()
     yield from check_devices()
-    yield check_cache(folder)
-    yield from check_files(folder=folder)
-    yield from check_judges(folder=folder)
+    for group, findings in dict(files=check_files(folder=folder), judges=check_judges(folder=folder)).items(): yield from _unless_broken(group, findings)
     yield from check_programs()
