@@ -7,7 +7,7 @@ __all__ = ['STYLE', 'CURVES', 'LABELS', 'PIXEL', 'STEPS', 'MAX_INSPECTED', 'Newe
            'curves_svg', 'measures_html', 'notice', 'inspection_html', 'fold', 'Tile', 'Explorer', 're_name',
            'code_html', 'explore']
 
-# %% ../nbs/15_explore.ipynb #e5f4a09e
+# %% ../nbs/15_explore.ipynb #8d991b8c
 import asyncio
 import atexit
 import base64
@@ -42,7 +42,7 @@ from .plots import PALETTE, html_table
 from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
                            known_truth, load_session, noting, save_session, spec_name, thumbnail)
 
-# %% ../nbs/15_explore.ipynb #6c8686b0
+# %% ../nbs/15_explore.ipynb #4587d38a
 _AT_WORK: weakref.WeakSet['Newest'] = weakref.WeakSet()
 
 @atexit.register
@@ -93,7 +93,7 @@ class Newest:
                 what, self.wishes, self.is_busy = self.wishes[0], [], True
             with torch.no_grad(): self.work(what, self._is_stale)
 
-# %% ../nbs/15_explore.ipynb #363126af
+# %% ../nbs/15_explore.ipynb #8a9519e4
 def picture_bytes(
     image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> tuple[bytes, str]: # a whole file, and its format: 'png' or 'jpeg'
@@ -110,7 +110,7 @@ def data_uri(
     data, kind = picture_bytes(image)
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
-# %% ../nbs/15_explore.ipynb #96aa80fb
+# %% ../nbs/15_explore.ipynb #087cc987
 def _share(alpha): return f'{100 * (alpha - ALPHA_RANGE[0]) / (ALPHA_RANGE[1] - ALPHA_RANGE[0]):g}%' # of the slider's length
 
 STYLE = f"""
@@ -118,7 +118,7 @@ STYLE = f"""
   max-width: 1000px; color: var(--glownb-text); font: 13px/1.4 var(--jp-ui-font-family, sans-serif) }}
 body[data-jp-theme-light="false"] .glownb {{ --glownb-face: {PALETTE['sky']} }}
 .glownb .widget-html-content {{ line-height: 1.4 }} .glownb h4 {{ margin: 0 0 2px; font-size: 13px; font-weight: 600 }} .glownb p {{ margin: 0 }} .glownb .quiet {{ color: var(--glownb-quiet) }}
-.glownb img {{ image-rendering: auto; border-radius: 3px; max-width: none }}
+.glownb img {{ image-rendering: auto; border-radius: 3px; max-width: 100%; object-fit: contain }} .glownb svg {{ max-width: 100% }}
 .glownb .glownb-row {{ flex-flow: row wrap; gap: 6px 16px; align-items: flex-start; overflow: visible }}
 .glownb .glownb-thumbs > div, .glownb .glownb-thumbs {{ overflow-x: auto; flex-wrap: nowrap }}
 .glownb .glownb-thumbs button {{ width: 72px; height: 90px; flex: 0 0 auto; padding: 70px 2px 0; line-height: 16px; font-size: 11px; background: no-repeat center 4px / 64px 64px; color: var(--glownb-text); border: 2px solid transparent; overflow: hidden; text-overflow: ellipsis }}
@@ -134,7 +134,7 @@ body[data-jp-theme-light="false"] .glownb {{ --glownb-face: {PALETTE['sky']} }}
 .glownb .error {{ border-left: 3px solid var(--jp-error-color1, #c00); padding-left: 8px }} .glownb .note {{ border-left: 3px solid var(--glownb-mark); padding-left: 8px }}
 .glownb svg text {{ fill: var(--glownb-text); font-size: 11px }} .glownb svg text.quiet {{ fill: var(--glownb-quiet) }}
 .glownb table {{ border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums }} .glownb td, .glownb th {{ padding: 1px 8px; text-align: right; border: 0 }} .glownb tr.star td {{ color: var(--glownb-face); font-weight: 600 }}
-.glownb pre {{ max-height: 220px; overflow: auto; background: var(--jp-layout-color2, #eee); padding: 8px; margin: 4px 0; font-size: 12px }}
+.glownb .widget-box, .glownb .widget-html {{ box-sizing: border-box; max-width: 100% }} .glownb pre {{ max-height: 220px; overflow: auto; background: var(--jp-layout-color2, #eee); padding: 8px; margin: 4px 0; font-size: 12px }}
 .glownb figure {{ margin: 0; display: inline-block; vertical-align: top; text-align: center; font-size: 11px; max-width: 330px }}
 """
 
@@ -158,7 +158,7 @@ def au_svg(
     says = f'Action Units from {low:g} to {high:g}. Largest differences to the source: ' + ', '.join(f'{AU_NAMES.get(n, n)} {aus[n]:.1f} instead of {source[n]:.1f}' for n in off.index[:3])
     return f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 330 {14 * len(aus) + 6}" width="330" height="{14 * len(aus) + 6}">{"".join(rows)}</svg>'
 
-# %% ../nbs/15_explore.ipynb #c8ec889b
+# %% ../nbs/15_explore.ipynb #1e4d8896
 CURVES = (('AU error', (('au_error', 'to the source photo', ''),)), ('identity distance', (('to_target', 'to the target', ''), ('to_source', 'to the source', '4 3')))) # heading, and its lines: column, label, dashes
 
 def curves_svg(
@@ -193,7 +193,7 @@ def _panel(table, alpha, stars, left, heading, lines):
             out += [f'<circle class="star" cx="{x(a):.1f}" cy="{y(values[a]):.1f}" r="4" style="fill:var(--glownb-face)"><title>α* by {escape(k)} = {a:g}</title></circle>' for k, a in stars.items() if a in values]
     return ''.join(out)
 
-# %% ../nbs/15_explore.ipynb #229367b5
+# %% ../nbs/15_explore.ipynb #a98b0feb
 def measures_html(
     m: Measures,
     s: Settings,
@@ -217,16 +217,16 @@ def inspection_html(
 ) -> str: # HTML
     "A photo with the eyes marked, and what alignment cuts out of it."
     width, height = seen.photo.size
-    cross = lambda x, y, r: f'<path class="eye" d="M{x - r:.1f} {y:.1f}h{2 * r}M{x:.1f} {y - r:.1f}v{2 * r}" style="stroke:{PALETTE["orange"]};stroke-width:2"/><circle cx="{x:.1f}" cy="{y:.1f}" r="{r}" style="fill:none;stroke:#000;stroke-width:1"/>'
-    marks = ''.join(cross(x * width, y * height, 7) for x, y in seen.eyes)
+    cross = lambda x, y, r: ''.join(f'<path class="eye" d="M{x - r:.1f} {y:.1f}h{2 * r}M{x:.1f} {y - r:.1f}v{2 * r}" style="stroke:{colour};stroke-width:{w}"/>' for colour, w in (('#000', 2.5), (PALETTE['orange'], 1.2)))
+    marks = ''.join(cross(x * width, y * height, 6) for x, y in seen.eyes)
     says = f'{seen.path.name}: ' + ('the eyes are marked' if seen.eyes else 'no face found')
     photo = f'<svg role="img" aria-label="{escape(says)}" width="{width}" height="{height}" viewBox="0 0 {width} {height}"><image href="{data_uri(seen.photo)}" width="{width}" height="{height}"/>{marks}</svg>'
     if seen.face is None: return f'<figure>{photo}<figcaption>{notice(seen.says, "error")}</figcaption></figure>'
-    at = ''.join(cross(side * e, side * EYE[1], 5) for side in (120,) for e in (EYE[0], 1 - EYE[0]))
+    at = ''.join(cross(120 * x, 120 * EYE[1], 6) for x in (EYE[0], 1 - EYE[0]))
     face = f'<svg role="img" aria-label="aligned; the marks show where the eyes should be" width="120" height="120" viewBox="0 0 120 120"><image href="{data_uri(to_uint8(seen.face))}" width="120" height="120"/>{at}</svg>'
     return f'<figure>{photo} {face}<figcaption>{escape(seen.path.name)} → aligned{notice(seen.says, "note")}</figcaption></figure>'
 
-# %% ../nbs/15_explore.ipynb #e4b22350
+# %% ../nbs/15_explore.ipynb #86b015c1
 LABELS = """(root => {
   const tell = () => {
     root.querySelectorAll('.noUi-handle').forEach(h => { const l = h.closest('.jupyter-widgets')?.querySelector('.widget-label'); if (l) h.setAttribute('aria-label', l.textContent);
@@ -278,7 +278,7 @@ class Tile:
             with self.image.hold_sync(): self.image.value, self.image.format = picture_bytes(image)
         self.line.value = f'<span class="glownb-alt" hidden>{escape(says)}</span>{below}'
 
-# %% ../nbs/15_explore.ipynb #d15e3aea
+# %% ../nbs/15_explore.ipynb #143942b1
 class Explorer:
     "Widgets that show a studio, shown where this is the last value of a cell; `close` ends its threads."
     def __init__(self,
@@ -297,7 +297,7 @@ class Explorer:
         self.shown, self.about = None, None # the picture on the screen, and whose references stand beside it
         self.uploads, self.found = tempfile.TemporaryDirectory(), [] # photos that were looked at, not yet used
         self.view = widgets.VBox([_html(f'<style>{STYLE}</style><img alt="" src="{PIXEL}" width="0" height="0" onload="{escape(LABELS)}">', height='0', overflow='hidden'),
-                                  self._people(), _row(self._face(), self._references(), self._judgement()), self._intensity(), self._over_alpha(), self._pinned(),
+                                  self._people(), _row(self._face(), self._references(), self._judgement()), self._intensity(), self._over_alpha(), self._pinned(), fold('Table over α', self.table),
                                   fold('α for each level', self._levels()), fold('Own photos', self._own_photos()), fold('Save and share', self._saving()),
                                   _html('<p class="quiet">Faces here are synthetic: arithmetic in the latent space of a flow. What is saved says so in its metadata.</p>')],
                                  layout=widgets.Layout(overflow='visible')).add_class('glownb')
@@ -335,12 +335,14 @@ class Explorer:
         "What would be saved now."
         return Session(self.studio.weights, tuple(self.studio.people), self.studio.more, self.settings, tuple(self.pins))
 
-# %% ../nbs/15_explore.ipynb #8ec54129
+# %% ../nbs/15_explore.ipynb #9fb64313
 @patch
 def show(self: Explorer,
     settings: Settings,
 ) -> None:
-    "Show other settings; the widgets follow."
+    "Show other settings; the widgets follow. Raises InputError where there are no such people."
+    for spec in (settings.source, settings.target):
+        if spec not in self.studio.people: self.studio.add_person(spec)
     self.settings = settings
     if not self.is_syncing:
         self.is_syncing = True
@@ -374,7 +376,7 @@ def _move_widgets(self: Explorer) -> None:
 @patch
 def _say(self: Explorer, text: str, kind: str = '') -> None: self.status.value = notice(text, kind)
 
-# %% ../nbs/15_explore.ipynb #752d7aef
+# %% ../nbs/15_explore.ipynb #448001a9
 @patch
 def _people(self: Explorer) -> widgets.Widget:
     wide = dict(style=dict(description_width='initial'), layout=widgets.Layout(width='auto', min_width='220px'))
@@ -412,7 +414,7 @@ def _offer_expressions(self: Explorer) -> None:
     self.expression.value = self.settings.expression
     self.expression_label.value = f'<h4>Expression photo: {escape(spec_name(self.settings.expression))}</h4>'
 
-# %% ../nbs/15_explore.ipynb #b6025ba1
+# %% ../nbs/15_explore.ipynb #a10393f3
 STEPS = 50 # of playing from one end to the other
 
 @patch
@@ -479,7 +481,7 @@ def _show_references(self: Explorer, s: Settings, photo: Tensor, mean: Tensor, t
     if true is None: shown.put(None, '', '<p class="quiet">not known for these people</p>')
     else: shown.put(to_uint8(true), f'{spec_name(s.target)}, rendered with this expression')
 
-# %% ../nbs/15_explore.ipynb #3178e0ee
+# %% ../nbs/15_explore.ipynb #9a999776
 @patch
 def _judgement(self: Explorer) -> widgets.Widget:
     embedder, detector = self.studio.judges
@@ -490,7 +492,7 @@ def _judgement(self: Explorer) -> widgets.Widget:
 @patch
 def _over_alpha(self: Explorer) -> widgets.Widget:
     self.curves, self.progress, self.table = _html(curves_svg(pd.DataFrame(), self.settings.alpha), width='100%'), _html(), _html(overflow='auto', max_height='300px')
-    return widgets.VBox([self.curves, self.progress, fold('Table over α', self.table)], layout=widgets.Layout(overflow='visible', width='100%'))
+    return widgets.VBox([self.curves, self.progress], layout=widgets.Layout(overflow='visible', width='100%'))
 
 @patch
 def _measure(self: Explorer, s: Settings, is_stale: Callable[[], bool]) -> None: # in the judge's thread
@@ -539,7 +541,7 @@ def _go_to_star(self: Explorer, by: str) -> None:
     self._say(' '.join(star.notes), 'note')
     if star.alpha == star.alpha: self.change(alpha=star.alpha)
 
-# %% ../nbs/15_explore.ipynb #40eaddbc
+# %% ../nbs/15_explore.ipynb #37133237
 @patch
 def _pinned(self: Explorer) -> widgets.Widget:
     self.pin_row, self.pin_faces = _row(), {}
@@ -582,7 +584,7 @@ def _show_pins(self: Explorer) -> None:
     self.pin_row.children = tiles
     self._keep()
 
-# %% ../nbs/15_explore.ipynb #c6662a01
+# %% ../nbs/15_explore.ipynb #85a3bdc1
 @patch
 def _levels(self: Explorer) -> widgets.Widget:
     n = self.studio.n_levels
@@ -593,7 +595,7 @@ def _levels(self: Explorer) -> widgets.Widget:
     reset.on_click(lambda _: self.change(level_alpha=()))
     return widgets.VBox([_html('<p class="quiet">Factors of α: how much of the expression each level of the latents carries.</p>'), *self.levels, reset], layout=widgets.Layout(overflow='visible'))
 
-# %% ../nbs/15_explore.ipynb #b54a2a1f
+# %% ../nbs/15_explore.ipynb #6f5a5056
 MAX_INSPECTED = 24 # photos that are shown
 
 @patch
@@ -667,7 +669,7 @@ def re_name(
     "A name without what file systems do not take."
     return ''.join(c if c.isalnum() or c in ' -_' else '-' for c in text).strip(' -_')[:60]
 
-# %% ../nbs/15_explore.ipynb #ddcc81c0
+# %% ../nbs/15_explore.ipynb #79769ab1
 @patch
 def _saving(self: Explorer) -> widgets.Widget:
     self.saved, self.code = _html(), _html()
@@ -745,7 +747,7 @@ def open_session(self: Explorer,
     self.show(session.settings)
     if self.pins: self.helper.wish(self._draw_pins)
 
-# %% ../nbs/15_explore.ipynb #4d5e79bb
+# %% ../nbs/15_explore.ipynb #7a9d0dae
 _BY_CELL: dict[str, Explorer] = {} # cell of the notebook → its explorer
 
 def _cell() -> str | None:

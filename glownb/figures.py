@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SMOKE_SIZE', 'FORGET', 'SMALL_GLOW', 'SMALL_TRAINING', 'figure_glow', 'open_people', 'figure_provenance', 'plain',
-           'squeeze_photos', 'others_of', 'picture_quality', 'same_person_distances', 'known_truth', 'evaluate_people',
+           'squeeze_photos', 'others_of', 'picture_quality', 'same_person_distances', 'evaluate_people',
            'sweep_results', 'describe_sweep', 'small_cast', 'chosen_alphas', 'at_alphas', 'summarise_transfers',
            'summary_text', 'pair_table', 'figures_folder', 'figure_names', 'FigureError', 'FigureKernel', 'run_figure',
            'write_index', 'run_figures', 'fit_photos', 'write_transfer']
@@ -31,7 +31,6 @@ from queue import SimpleQueue
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 import glownb
@@ -39,13 +38,13 @@ from .action_units import Detector
 from .align import EyeFinder, align_person
 from .alpha import PAIR, Sweep, alpha_star, evaluate_sweep, leave_one_out, skill_table
 from .core import InputError, make_folder, n_cores, os_error, progress, write_beside
-from .faces import true_render
 from .glow import Glow, GlowConfig
 from .identity import Embedder, identity_distance
-from .images import Provenance, crop_provenance, load_images, person_photos, read_image, resize_square, to_uint8, write_image
+from .images import Provenance, crop_provenance, load_images, person_photos, resize_square, to_uint8, write_image
 from .nets import load_net
 from .plots import face_grid, html_page, save_figure
 from .score import Cast
+from .studio import known_truth
 from .train import TrainConfig, train
 from .transfer import Album, decode_latents, open_album, transfer_photos
 from .weights import KNOWN, load_glow
@@ -172,18 +171,6 @@ def same_person_distances(
     return torch.cat(out)
 
 # %% ../nbs/16_figures.ipynb #4036bc13
-def known_truth(
-    expression: str, # such as '@eve/smile'
-    target: str, # such as '@dan'
-    size: int, # side in pixels
-) -> dict[str, Tensor]: # `true` (3, S, S) and `inner` (S, S); empty where the truth is not known
-    "The true picture of a transfer between built-in people, and where it counts."
-    who, wanted, on = *str(expression).removeprefix('@').partition('/')[::2], str(target).removeprefix('@')
-    if not (str(expression).startswith('@') and str(target).startswith('@')) or who == on or not wanted or '/' in on: return {}
-    picture, mask = true_render(expression, target)
-    inner = F.interpolate(read_image(mask)[None, :1], (size, size), mode='area')[0, 0] > 0.5
-    return dict(true=load_images([picture], size)[0], inner=inner)
-
 def evaluate_people(
     glow: Glow,
     source: Album,
@@ -375,7 +362,7 @@ def run_figure(
         with FigureKernel() as kernel: return run_figure(name, out, parameters, kernel=kernel)
     notebook, out = figures_folder()/f'{name}.ipynb', make_folder(out)
     known = papermill.inspect_notebook(notebook)
-    given = {k: v for k, v in (parameters or {}).items() if k in known} | dict(out=str(out.resolve()))
+    given = {k: v for k, v in dict(parameters or {}, batch=True).items() if k in known} | dict(out=str(out.resolve()))
     try: said = kernel.run(notebook, given)
     except BaseException as e:
         kernel.close()

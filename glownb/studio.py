@@ -8,7 +8,7 @@ __all__ = ['ALPHA_RANGE', 'PAPER_RANGE', 'LEVEL_RANGE', 'SESSION_FORMAT', 'THUMB
            'spec_name', 'expression_photos', 'thumbnail', 'Inspection', 'inspect_photo', 'noting', 'Studio', 'Picture',
            'Measures', 'describe_settings']
 
-# %% ../nbs/14_studio.ipynb #3c719ce4
+# %% ../nbs/14_studio.ipynb #3f16c04b
 import json
 import math
 import threading
@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -38,10 +37,10 @@ from .glow import Glow
 from .identity import Embedder, load_embedder
 from .images import Provenance, load_images, open_photo, person_photos, read_image, to_uint8
 from .latents import Latents
-from .transfer import Album, decode_latents, expression_vector, open_album, parse_alphas, transfer
+from .transfer import Album, expression_vector, open_album, parse_alphas, transfer
 from .weights import load_glow
 
-# %% ../nbs/14_studio.ipynb #b00cffbb
+# %% ../nbs/14_studio.ipynb #d9dda33e
 ALPHA_RANGE = (-0.5, 1.5) # that the slider spans: a little against the expression, and beyond it
 PAPER_RANGE = (0.3, 0.5) # where the paper finds good transfers
 LEVEL_RANGE = (0.0, 1.5) # of the factor of each level
@@ -63,6 +62,7 @@ class Settings:
         for name in ('source', 'expression', 'target'):
             value = getattr(self, name)
             if not isinstance(value, str) or not value: raise InputError(f'{name} must name photos, such as "@eve" or a folder, got {value!r}')
+            if value.startswith('@'): object.__setattr__(self, name, value.lower())
         object.__setattr__(self, 'alpha', _number(self.alpha, 'alpha', *ALPHA_RANGE))
         if not isinstance(self.level_alpha, (list, tuple)): raise InputError(f'level_alpha must list a number for each level, got {self.level_alpha!r}')
         levels = tuple(_number(v, 'a factor in level_alpha', *LEVEL_RANGE) for v in self.level_alpha)
@@ -73,7 +73,7 @@ class Settings:
         "All but alpha: what a sweep over alpha has in common."
         return replace(self, alpha=0.0)
 
-# %% ../nbs/14_studio.ipynb #7ee453f5
+# %% ../nbs/14_studio.ipynb #439f7e3d
 SESSION_FORMAT = 'glownb explorer 1' # changes when old files can no longer be read
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _settings_of(found) -> Settings:
     _check_keys(found, Settings)
     return Settings(**found)
 
-# %% ../nbs/14_studio.ipynb #861525b1
+# %% ../nbs/14_studio.ipynb #4834e504
 def known_truth(
     expression: str, # such as '@eve/smile'
     target: str, # such as '@dan'
@@ -137,12 +137,12 @@ def known_truth(
 ) -> dict[str, Tensor]: # `true` (3, S, S) and `inner` (S, S); empty where the truth is not known
     "The true picture of a transfer between built-in people, and where it counts."
     who, wanted, on = *str(expression).removeprefix('@').partition('/')[::2], str(target).removeprefix('@')
-    if not (str(expression).startswith('@') and str(target).startswith('@')) or who == on or not wanted: return {}
+    if not (str(expression).startswith('@') and str(target).startswith('@')) or who == on or not wanted or '/' in on: return {}
     picture, mask = true_render(expression, target)
     inner = F.interpolate(read_image(mask)[None, :1], (size, size), mode='area')[0, 0] > 0.5
     return dict(true=load_images([picture], size)[0], inner=inner)
 
-# %% ../nbs/14_studio.ipynb #3ba544c2
+# %% ../nbs/14_studio.ipynb #709c3cc4
 THUMB, MAX_THUMBS = 64, 60 # side of a small picture in pixels, and how many are shown
 
 def spec_name(
@@ -168,7 +168,7 @@ def thumbnail(
         image.draft('RGB', (4 * THUMB, 4 * THUMB)) # a JPEG can be decoded at a fraction of its size
         return ImageOps.fit(ImageOps.exif_transpose(image).convert('RGB'), (THUMB, THUMB))
 
-# %% ../nbs/14_studio.ipynb #5f7325c6
+# %% ../nbs/14_studio.ipynb #f577108e
 @dataclass(frozen=True, eq=False)
 class Inspection:
     "A photo, and what alignment makes of it."
@@ -183,7 +183,7 @@ def inspect_photo(
     size: int, # side of the aligned face in pixels
     *,
     finder: EyeFinder, # finds eyes, and remembers them
-    side: int = 240, # longest side of the small photo in pixels
+    side: int = 160, # longest side of the small photo in pixels
 ) -> Inspection:
     "Look for a face in a photo; raises InputError where the file cannot be read."
     path, image = Path(path), read_image(path)
@@ -197,7 +197,7 @@ def inspect_photo(
     if blur < 0.5: notes.append(f'the face is small: its pixels are stretched {1 / blur:.1f} times')
     return Inspection(path, small, [(x / width, y / height) for x, y in found[0].tolist()], align(image, found[0], size), f'{path.name}: {"; ".join(notes)}.' if notes else '')
 
-# %% ../nbs/14_studio.ipynb #2a3123e4
+# %% ../nbs/14_studio.ipynb #6131aa72
 _ONE_AT_A_TIME = threading.RLock()
 
 @contextmanager
@@ -246,7 +246,7 @@ class Studio:
     @cached_property
     def detector(self) -> Detector: return load_detector(self.judges[1])
 
-# %% ../nbs/14_studio.ipynb #7b16ebec
+# %% ../nbs/14_studio.ipynb #eb4fc323
 @patch
 def add_person(self: Studio,
     spec: str | Path, # a folder, a pattern, or a built-in person
@@ -307,7 +307,7 @@ def is_open(self: Studio,
     "Are the photos of all three encoded?"
     return all(spec in self._albums for spec in (s.source, s.expression, s.target))
 
-# %% ../nbs/14_studio.ipynb #f0bd1150
+# %% ../nbs/14_studio.ipynb #90ba1b8e
 MAX_FRAMES = 2**28 # bytes of pictures that are kept
 
 @dataclass(frozen=True, eq=False)
@@ -358,7 +358,7 @@ def picture(self: Studio,
             frames[s.alpha] = image
     return Picture(frames[s.alpha], s)
 
-# %% ../nbs/14_studio.ipynb #49f5e883
+# %% ../nbs/14_studio.ipynb #3a96e31d
 FLUENT = 0.06 # seconds; a picture that takes longer does not follow a slider
 AHEAD = tuple(round(i / 10, 6) for i in range(-5, 16)) # alphas that are decoded ahead
 MAX_GAP = 0.25 # between frames that are blended
@@ -387,7 +387,7 @@ def ahead(self: Studio,
     with self._lock: missing = [a for a in AHEAD if self._scene != s.scene or a not in self._frames]
     return replace(s, alpha=min(missing, key=lambda a: abs(a - s.alpha))) if missing else None
 
-# %% ../nbs/14_studio.ipynb #c512a02b
+# %% ../nbs/14_studio.ipynb #551786c7
 SWEEP = '-0.5:1.5:0.05' # alphas of the curves
 SWEEP_PART = 8 # alphas that are judged at a time, so that whoever measures can stop in between
 
@@ -462,7 +462,7 @@ def best_alpha(self: Studio,
     table = self._tables[s.scene]
     return alpha_star(table[table.alpha > 0], by)
 
-# %% ../nbs/14_studio.ipynb #d44c2dc3
+# %% ../nbs/14_studio.ipynb #33d722ac
 def describe_settings(
     s: Settings,
 ) -> str: # for people
