@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'Size', 'Aligned', 'Weights', 'Out', 'weights_app', 'Cache', 'options', 'eye_cache', 'align', 'train',
-           'transfer', 'figures', 'score', 'claims', 'list_weights', 'get_weights', 'import_weights', 'show_weights',
-           'doctor', 'main']
+           'transfer', 'explore', 'figures', 'score', 'claims', 'list_weights', 'get_weights', 'import_weights',
+           'show_weights', 'doctor', 'main']
 
 # %% ../nbs/17_cli.ipynb #adaf2e2d
 import sys
@@ -158,6 +158,30 @@ def transfer(
     alphas, glow = parse_alphas(alpha), figure_glow(weights, image_size=size)
     albums = open_people(glow, [source, expression, target], image_size=size, aligned=aligned, cache=eye_cache())
     for path in write_transfer(glow, weights, *albums, alphas, out): print(path)
+
+# %% ../nbs/17_cli.ipynb #ef4f6bbe
+@app.command()
+def explore(
+    people: Annotated[list[str] | None, typer.Argument(help='Folders, or patterns in quotes, a person each; or built-in people (@eve). By default the five built-in ones.')] = None,
+    weights: Weights = 'faces-64',
+    out: Annotated[Path, typer.Option(help='Folder for the notebook and for what is saved from it; made if need be.')] = Path('explorer'),
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help='Where JupyterLab listens, on this machine only. By default a port that is free.')] = None,
+    size: Annotated[int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')] = None,
+    aligned: Aligned = False,
+    embedder: Annotated[str | None, typer.Option(help='Who judges identity. [default: faces-id]')] = None,
+    detector: Annotated[str | None, typer.Option(help='Who reads Action Units. [default: faces-au]')] = None,
+) -> None:
+    """Look at transfers in JupyterLab: a slider over α, people, expressions, and what the judges say. Prints the address; Ctrl-C ends it.
+
+    Example: glownb explore
+
+    Example: glownb explore people/eve people/dan --weights mine.safetensors
+    """
+    from glownb.figures import figure_glow
+    from glownb.lab import run_explorer, write_explorer
+    figure_glow(weights, image_size=size) # before JupyterLab, not after
+    notebook = write_explorer(out, weights, people or (), image_size=size, aligned=aligned or None, embedder=embedder, detector=detector, cache=str(eye_cache()) if people else None)
+    run_explorer(notebook, port=port)
 
 # %% ../nbs/17_cli.ipynb #95b1ec88
 @app.command()
