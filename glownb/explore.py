@@ -7,7 +7,7 @@ __all__ = ['STYLE', 'CURVES', 'LABELS', 'PIXEL', 'STEPS', 'MAX_INSPECTED', 'Newe
            'curves_svg', 'measures_html', 'notice', 'inspection_html', 'fold', 'Tile', 'Explorer', 're_name',
            'code_html', 'explore']
 
-# %% ../nbs/15_explore.ipynb #8d991b8c
+# %% ../nbs/15_explore.ipynb #24914acf
 import asyncio
 import atexit
 import base64
@@ -42,7 +42,7 @@ from .plots import PALETTE, html_table
 from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
                            known_truth, load_session, noting, save_session, spec_name, thumbnail)
 
-# %% ../nbs/15_explore.ipynb #4587d38a
+# %% ../nbs/15_explore.ipynb #92ecffbf
 _AT_WORK: weakref.WeakSet['Newest'] = weakref.WeakSet()
 
 @atexit.register
@@ -93,7 +93,7 @@ class Newest:
                 what, self.wishes, self.is_busy = self.wishes[0], [], True
             with torch.no_grad(): self.work(what, self._is_stale)
 
-# %% ../nbs/15_explore.ipynb #8a9519e4
+# %% ../nbs/15_explore.ipynb #a4124260
 def picture_bytes(
     image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> tuple[bytes, str]: # a whole file, and its format: 'png' or 'jpeg'
@@ -110,7 +110,7 @@ def data_uri(
     data, kind = picture_bytes(image)
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
-# %% ../nbs/15_explore.ipynb #087cc987
+# %% ../nbs/15_explore.ipynb #c46284a7
 def _share(alpha): return f'{100 * (alpha - ALPHA_RANGE[0]) / (ALPHA_RANGE[1] - ALPHA_RANGE[0]):g}%' # of the slider's length
 
 STYLE = f"""
@@ -158,33 +158,35 @@ def au_svg(
     says = f'Action Units from {low:g} to {high:g}. Largest differences to the source: ' + ', '.join(f'{AU_NAMES.get(n, n)} {aus[n]:.1f} instead of {source[n]:.1f}' for n in off.index[:3])
     return f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 330 {14 * len(aus) + 6}" width="330" height="{14 * len(aus) + 6}">{"".join(rows)}</svg>'
 
-# %% ../nbs/15_explore.ipynb #1e4d8896
+# %% ../nbs/15_explore.ipynb #c2893ec3
 CURVES = (('AU error', (('au_error', 'to the source photo', ''),)), ('identity distance', (('to_target', 'to the target', ''), ('to_source', 'to the source', '4 3')))) # heading, and its lines: column, label, dashes
 
 def curves_svg(
     table: pd.DataFrame, # as `Sweep.table`, as far as it goes
     alpha: float, # where the slider stands
     stars: Mapping[str, float] | None = None, # name → alpha; NaN: none
-) -> str: # SVG
+) -> str: # HTML: an SVG for each panel
     "Error and distances over alpha, the paper's range shaded."
     stars = {k: v for k, v in (stars or {}).items() if v == v}
-    parts = [_panel(table, alpha, stars, 400 * i, *panel) for i, panel in enumerate(CURVES)]
+    parts = [_panel(table, alpha, stars, *panel) for panel in CURVES]
     best = ', '.join(f'α* by {k} {v:g}' for k, v in stars.items())
-    says = f'Curves over α from {ALPHA_RANGE[0]} to {ALPHA_RANGE[1]}. {best}'
-    return f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 800 150" style="width:100%;max-width:800px">{"".join(parts)}</svg>'
+    says = lambda heading: escape(f'{heading} over α from {ALPHA_RANGE[0]} to {ALPHA_RANGE[1]}. {best}')
+    panels = [f'<svg role="img" aria-label="{says(heading)}" viewBox="0 0 400 150" width="400" height="150">{part}</svg>' for part, (heading, _) in zip(parts, CURVES)]
+    return f'<div style="display:flex;flex-wrap:wrap">{"".join(panels)}</div>'
 
-def _panel(table, alpha, stars, left, heading, lines):
+def _panel(table, alpha, stars, heading, lines):
     low, high = ALPHA_RANGE
-    x = lambda a: left + 34 + 340 * (a - low) / (high - low)
-    top = max([v for c, *_ in lines for v in table.get(c, ()) if v == v], default=1.0) * 1.08 or 1.0
+    x = lambda a: 34 + 340 * (a - low) / (high - low)
+    highest = max([v for c, *_ in lines for v in table.get(c, ()) if v == v], default=0.0)
+    top = highest * 1.08 or 1.0
     y = lambda v: 128 - 104 * v / top
     stroke = lambda colour, width=1.0, dash='': f'style="stroke:var(--glownb-{colour});stroke-width:{width};stroke-dasharray:{dash or "none"};fill:none"'
     out = [f'<rect x="{x(PAPER_RANGE[0]):.1f}" y="24" width="{x(PAPER_RANGE[1]) - x(PAPER_RANGE[0]):.1f}" height="104" style="fill:var(--glownb-mark);opacity:.25"/>']
     out += [f'<line x1="{x(low)}" x2="{x(high)}" y1="128" y2="128" {stroke("line")}/>', f'<line class="here" x1="{x(alpha):.1f}" x2="{x(alpha):.1f}" y1="24" y2="128" {stroke("text")}/>']
     out += [f'<text class="quiet" x="{x(a):.1f}" y="142" text-anchor="middle">{a:g}</text>' for a in (low, 0, 0.5, 1, high)]
-    out += [f'<text class="quiet" x="{left + 30}" y="{y(v) + 4:.1f}" text-anchor="end">{v:.2g}</text>' for v in (0, top / 1.08)]
+    out += [f'<text class="quiet" x="30" y="{y(v) + 4:.1f}" text-anchor="end">{v:.2g}</text>' for v in {0, highest}]
     named = [f'{"– – " if dash else "— "}{label}' for _, label, dash in lines]
-    out.append(f'<text x="{left + 34}" y="12"><tspan font-weight="600">{heading}</tspan><tspan class="quiet" dx="8">{"    ".join(named)}</tspan></text>')
+    out.append(f'<text x="34" y="12"><tspan font-weight="600">{heading}</tspan><tspan class="quiet" dx="8">{"    ".join(named)}</tspan></text>')
     for column, _, dash in lines:
         at = [(a, v) for a, v in zip(table.get('alpha', ()), table.get(column, ())) if v == v]
         out.append(f'<polyline class="{column}" points="{" ".join(f"{x(a):.1f},{y(v):.1f}" for a, v in at)}" {stroke("face", 1.8, dash)}/>')
@@ -193,7 +195,7 @@ def _panel(table, alpha, stars, left, heading, lines):
             out += [f'<circle class="star" cx="{x(a):.1f}" cy="{y(values[a]):.1f}" r="4" style="fill:var(--glownb-face)"><title>α* by {escape(k)} = {a:g}</title></circle>' for k, a in stars.items() if a in values]
     return ''.join(out)
 
-# %% ../nbs/15_explore.ipynb #a98b0feb
+# %% ../nbs/15_explore.ipynb #b1346138
 def measures_html(
     m: Measures,
     s: Settings,
@@ -226,7 +228,7 @@ def inspection_html(
     face = f'<svg role="img" aria-label="aligned; the marks show where the eyes should be" width="120" height="120" viewBox="0 0 120 120"><image href="{data_uri(to_uint8(seen.face))}" width="120" height="120"/>{at}</svg>'
     return f'<figure>{photo} {face}<figcaption>{escape(seen.path.name)} → aligned{notice(seen.says, "note")}</figcaption></figure>'
 
-# %% ../nbs/15_explore.ipynb #86b015c1
+# %% ../nbs/15_explore.ipynb #339f2456
 LABELS = """(root => {
   const tell = () => {
     root.querySelectorAll('.noUi-handle').forEach(h => { const l = h.closest('.jupyter-widgets')?.querySelector('.widget-label'); if (l) h.setAttribute('aria-label', l.textContent);
@@ -278,7 +280,7 @@ class Tile:
             with self.image.hold_sync(): self.image.value, self.image.format = picture_bytes(image)
         self.line.value = f'<span class="glownb-alt" hidden>{escape(says)}</span>{below}'
 
-# %% ../nbs/15_explore.ipynb #143942b1
+# %% ../nbs/15_explore.ipynb #87f195f6
 class Explorer:
     "Widgets that show a studio, shown where this is the last value of a cell; `close` ends its threads."
     def __init__(self,
@@ -335,7 +337,7 @@ class Explorer:
         "What would be saved now."
         return Session(self.studio.weights, tuple(self.studio.people), self.studio.more, self.settings, tuple(self.pins))
 
-# %% ../nbs/15_explore.ipynb #9fb64313
+# %% ../nbs/15_explore.ipynb #e63e5a3a
 @patch
 def show(self: Explorer,
     settings: Settings,
@@ -376,7 +378,7 @@ def _move_widgets(self: Explorer) -> None:
 @patch
 def _say(self: Explorer, text: str, kind: str = '') -> None: self.status.value = notice(text, kind)
 
-# %% ../nbs/15_explore.ipynb #448001a9
+# %% ../nbs/15_explore.ipynb #3bdd251c
 @patch
 def _people(self: Explorer) -> widgets.Widget:
     wide = dict(style=dict(description_width='initial'), layout=widgets.Layout(width='auto', min_width='220px'))
@@ -414,7 +416,7 @@ def _offer_expressions(self: Explorer) -> None:
     self.expression.value = self.settings.expression
     self.expression_label.value = f'<h4>Expression photo: {escape(spec_name(self.settings.expression))}</h4>'
 
-# %% ../nbs/15_explore.ipynb #a10393f3
+# %% ../nbs/15_explore.ipynb #b35114e4
 STEPS = 50 # of playing from one end to the other
 
 @patch
@@ -481,7 +483,7 @@ def _show_references(self: Explorer, s: Settings, photo: Tensor, mean: Tensor, t
     if true is None: shown.put(None, '', '<p class="quiet">not known for these people</p>')
     else: shown.put(to_uint8(true), f'{spec_name(s.target)}, rendered with this expression')
 
-# %% ../nbs/15_explore.ipynb #9a999776
+# %% ../nbs/15_explore.ipynb #3fe84893
 @patch
 def _judgement(self: Explorer) -> widgets.Widget:
     embedder, detector = self.studio.judges
@@ -541,7 +543,7 @@ def _go_to_star(self: Explorer, by: str) -> None:
     self._say(' '.join(star.notes), 'note')
     if star.alpha == star.alpha: self.change(alpha=star.alpha)
 
-# %% ../nbs/15_explore.ipynb #37133237
+# %% ../nbs/15_explore.ipynb #dc015831
 @patch
 def _pinned(self: Explorer) -> widgets.Widget:
     self.pin_row, self.pin_faces = _row(), {}
@@ -584,7 +586,7 @@ def _show_pins(self: Explorer) -> None:
     self.pin_row.children = tiles
     self._keep()
 
-# %% ../nbs/15_explore.ipynb #85a3bdc1
+# %% ../nbs/15_explore.ipynb #e95bb06b
 @patch
 def _levels(self: Explorer) -> widgets.Widget:
     n = self.studio.n_levels
@@ -595,7 +597,7 @@ def _levels(self: Explorer) -> widgets.Widget:
     reset.on_click(lambda _: self.change(level_alpha=()))
     return widgets.VBox([_html('<p class="quiet">Factors of α: how much of the expression each level of the latents carries.</p>'), *self.levels, reset], layout=widgets.Layout(overflow='visible'))
 
-# %% ../nbs/15_explore.ipynb #6f5a5056
+# %% ../nbs/15_explore.ipynb #04d66a2b
 MAX_INSPECTED = 24 # photos that are shown
 
 @patch
@@ -669,7 +671,7 @@ def re_name(
     "A name without what file systems do not take."
     return ''.join(c if c.isalnum() or c in ' -_' else '-' for c in text).strip(' -_')[:60]
 
-# %% ../nbs/15_explore.ipynb #79769ab1
+# %% ../nbs/15_explore.ipynb #4ecca923
 @patch
 def _saving(self: Explorer) -> widgets.Widget:
     self.saved, self.code = _html(), _html()
@@ -747,7 +749,7 @@ def open_session(self: Explorer,
     self.show(session.settings)
     if self.pins: self.helper.wish(self._draw_pins)
 
-# %% ../nbs/15_explore.ipynb #7a9d0dae
+# %% ../nbs/15_explore.ipynb #8f9895e5
 _BY_CELL: dict[str, Explorer] = {} # cell of the notebook → its explorer
 
 def _cell() -> str | None:
