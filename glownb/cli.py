@@ -168,8 +168,8 @@ def explore(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help='Where JupyterLab listens, on this machine only. By default a port that is free.')] = None,
     size: Annotated[int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')] = None,
     aligned: Aligned = False,
-    embedder: Annotated[str | None, typer.Option(help='Who judges identity. [default: faces-id]')] = None,
-    detector: Annotated[str | None, typer.Option(help='Who reads Action Units. [default: faces-au]')] = None,
+    embedder: Annotated[str | None, typer.Option(help='Who judges identity: faces-id for rendered faces, vggface2 or casia-webface for photos. By default faces-id.')] = None,
+    detector: Annotated[str | None, typer.Option(help='Who reads Action Units: faces-au for rendered faces, openface, pyfeat-v2, pyfeat-xgb or pyfeat-multitask for photos. By default faces-au.')] = None,
 ) -> None:
     """Look at transfers in JupyterLab: a slider over α, people, expressions, and what the judges say. Prints the address; Ctrl-C ends it.
 
