@@ -7,7 +7,7 @@ __all__ = ['STYLE', 'CURVES', 'LABELS', 'PIXEL', 'STEPS', 'MAX_INSPECTED', 'Newe
            'curves_svg', 'measures_html', 'notice', 'inspection_html', 'fold', 'Tile', 'Explorer', 're_name',
            'code_html', 'explore']
 
-# %% ../nbs/15_explore.ipynb #24914acf
+# %% ../nbs/15_explore.ipynb #674c2df4
 import asyncio
 import atexit
 import base64
@@ -42,7 +42,7 @@ from .plots import PALETTE, html_table
 from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
                            known_truth, load_session, noting, save_session, spec_name, thumbnail)
 
-# %% ../nbs/15_explore.ipynb #92ecffbf
+# %% ../nbs/15_explore.ipynb #150a5f0a
 _AT_WORK: weakref.WeakSet['Newest'] = weakref.WeakSet()
 
 @atexit.register
@@ -64,7 +64,9 @@ class Newest:
         self.thread.start()
         _AT_WORK.add(self)
 
-    def wish(self, what: object) -> None:
+    def wish(self,
+        what: object, # is passed to the function
+    ) -> None:
         "Ask for something, instead of what was asked for before."
         with self.changed:
             self.wishes, self.wished_at = [what], time.monotonic()
@@ -76,7 +78,9 @@ class Newest:
             self.wishes, self.is_closed = [], True
             self.changed.notify_all()
 
-    def wait(self, timeout: float = 60.0) -> bool:
+    def wait(self,
+        timeout: float = 60.0, # seconds
+    ) -> bool:
         "Wait until nothing is left to do; False: it took longer."
         with self.changed: return self.changed.wait_for(lambda: not self.wishes and not self.is_busy, timeout)
 
@@ -93,7 +97,7 @@ class Newest:
                 what, self.wishes, self.is_busy = self.wishes[0], [], True
             with torch.no_grad(): self.work(what, self._is_stale)
 
-# %% ../nbs/15_explore.ipynb #a4124260
+# %% ../nbs/15_explore.ipynb #0f3376d3
 def picture_bytes(
     image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> tuple[bytes, str]: # a whole file, and its format: 'png' or 'jpeg'
@@ -104,13 +108,13 @@ def picture_bytes(
     return buffer.getvalue(), kind
 
 def data_uri(
-    image: Tensor | Image.Image, # as for `picture_bytes`
+    image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> str:
     "A picture inside of a page."
     data, kind = picture_bytes(image)
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
-# %% ../nbs/15_explore.ipynb #c46284a7
+# %% ../nbs/15_explore.ipynb #55f2c7fb
 def _share(alpha): return f'{100 * (alpha - ALPHA_RANGE[0]) / (ALPHA_RANGE[1] - ALPHA_RANGE[0]):g}%' # of the slider's length
 
 STYLE = f"""
@@ -120,7 +124,7 @@ body[data-jp-theme-light="false"] .glownb {{ --glownb-face: {PALETTE['sky']} }}
 .glownb .widget-html-content {{ line-height: 1.4 }} .glownb h4 {{ margin: 0 0 2px; font-size: 13px; font-weight: 600 }} .glownb p {{ margin: 0 }} .glownb .quiet {{ color: var(--glownb-quiet) }}
 .glownb img {{ image-rendering: auto; border-radius: 3px; max-width: 100%; object-fit: contain }} .glownb svg {{ max-width: 100% }}
 .glownb .glownb-row {{ flex-flow: row wrap; gap: 6px 16px; align-items: flex-start; overflow: visible }}
-.glownb .glownb-thumbs > div, .glownb .glownb-thumbs {{ overflow-x: auto; flex-wrap: nowrap }}
+.glownb .glownb-thumbs {{ max-height: 204px; overflow-y: auto }}
 .glownb .glownb-thumbs button {{ width: 72px; height: 90px; flex: 0 0 auto; padding: 70px 2px 0; line-height: 16px; font-size: 11px; background: no-repeat center 4px / 64px 64px; color: var(--glownb-text); border: 2px solid transparent; overflow: hidden; text-overflow: ellipsis }}
 .glownb .glownb-thumbs button.mod-active {{ border-color: var(--glownb-face); box-shadow: none; font-weight: 600 }}
 .glownb button:focus-visible, .glownb .noUi-handle:focus, .glownb select:focus-visible, .glownb pre:focus-visible {{ outline: 2px solid var(--glownb-face); outline-offset: 1px }}
@@ -158,7 +162,7 @@ def au_svg(
     says = f'Action Units from {low:g} to {high:g}. Largest differences to the source: ' + ', '.join(f'{AU_NAMES.get(n, n)} {aus[n]:.1f} instead of {source[n]:.1f}' for n in off.index[:3])
     return f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 330 {14 * len(aus) + 6}" width="330" height="{14 * len(aus) + 6}">{"".join(rows)}</svg>'
 
-# %% ../nbs/15_explore.ipynb #c2893ec3
+# %% ../nbs/15_explore.ipynb #5ae41f5b
 CURVES = (('AU error', (('au_error', 'to the source photo', ''),)), ('identity distance', (('to_target', 'to the target', ''), ('to_source', 'to the source', '4 3')))) # heading, and its lines: column, label, dashes
 
 def curves_svg(
@@ -195,7 +199,7 @@ def _panel(table, alpha, stars, heading, lines):
             out += [f'<circle class="star" cx="{x(a):.1f}" cy="{y(values[a]):.1f}" r="4" style="fill:var(--glownb-face)"><title>α* by {escape(k)} = {a:g}</title></circle>' for k, a in stars.items() if a in values]
     return ''.join(out)
 
-# %% ../nbs/15_explore.ipynb #b1346138
+# %% ../nbs/15_explore.ipynb #a2b1ff4a
 def measures_html(
     m: Measures,
     s: Settings,
@@ -228,7 +232,7 @@ def inspection_html(
     face = f'<svg role="img" aria-label="aligned; the marks show where the eyes should be" width="120" height="120" viewBox="0 0 120 120"><image href="{data_uri(to_uint8(seen.face))}" width="120" height="120"/>{at}</svg>'
     return f'<figure>{photo} {face}<figcaption>{escape(seen.path.name)} → aligned{notice(seen.says, "note")}</figcaption></figure>'
 
-# %% ../nbs/15_explore.ipynb #339f2456
+# %% ../nbs/15_explore.ipynb #23fc4a1d
 LABELS = """(root => {
   const tell = () => {
     root.querySelectorAll('.noUi-handle').forEach(h => { const l = h.closest('.jupyter-widgets')?.querySelector('.widget-label'); if (l) h.setAttribute('aria-label', l.textContent);
@@ -249,7 +253,7 @@ def _row(*children): return widgets.Box(children).add_class('glownb-row')
 
 def fold(
     label: str, # what is inside
-    *children: widgets.Widget,
+    *children: widgets.Widget, # shown one below the other
 ) -> widgets.VBox:
     "Widgets that a button shows and hides."
     inside = widgets.VBox(children, layout=widgets.Layout(display='none', padding='6px 0 10px 14px', overflow='visible', width='100%'))
@@ -263,7 +267,7 @@ def fold(
 class Tile:
     "A picture with a heading above and a line below; `box` is the widget."
     def __init__(self,
-        heading: str,
+        heading: str, # '': none
         width: int, # pixels on the screen
     ):
         self.image, self.line = widgets.Image(format='png', value=base64.b64decode(PIXEL.split(',')[1]), layout=widgets.Layout(width=f'{width}px', height=f'{width}px')), _html(width=f'{width}px')
@@ -280,7 +284,7 @@ class Tile:
             with self.image.hold_sync(): self.image.value, self.image.format = picture_bytes(image)
         self.line.value = f'<span class="glownb-alt" hidden>{escape(says)}</span>{below}'
 
-# %% ../nbs/15_explore.ipynb #87f195f6
+# %% ../nbs/15_explore.ipynb #bce3e6f0
 class Explorer:
     "Widgets that show a studio, shown where this is the last value of a cell; `close` ends its threads."
     def __init__(self,
@@ -316,7 +320,9 @@ class Explorer:
         self.uploads.cleanup()
         self.view.close()
 
-    def wait(self, timeout: float = 60.0) -> bool:
+    def wait(self,
+        timeout: float = 60.0, # seconds for each of its threads
+    ) -> bool:
         "Wait until all is drawn, measured and done, and put it on the screen; False: it took longer."
         is_done = all(thread.wait(timeout) for thread in (self.helper, self.painter, self.judge))
         self._put_up()
@@ -337,7 +343,7 @@ class Explorer:
         "What would be saved now."
         return Session(self.studio.weights, tuple(self.studio.people), self.studio.more, self.settings, tuple(self.pins))
 
-# %% ../nbs/15_explore.ipynb #e63e5a3a
+# %% ../nbs/15_explore.ipynb #9c8fb311
 @patch
 def show(self: Explorer,
     settings: Settings,
@@ -378,7 +384,7 @@ def _move_widgets(self: Explorer) -> None:
 @patch
 def _say(self: Explorer, text: str, kind: str = '') -> None: self.status.value = notice(text, kind)
 
-# %% ../nbs/15_explore.ipynb #3bdd251c
+# %% ../nbs/15_explore.ipynb #c6abf3e6
 @patch
 def _people(self: Explorer) -> widgets.Widget:
     wide = dict(style=dict(description_width='initial'), layout=widgets.Layout(width='auto', min_width='220px'))
@@ -416,7 +422,7 @@ def _offer_expressions(self: Explorer) -> None:
     self.expression.value = self.settings.expression
     self.expression_label.value = f'<h4>Expression photo: {escape(spec_name(self.settings.expression))}</h4>'
 
-# %% ../nbs/15_explore.ipynb #b35114e4
+# %% ../nbs/15_explore.ipynb #f1cf7a41
 STEPS = 50 # of playing from one end to the other
 
 @patch
@@ -483,7 +489,7 @@ def _show_references(self: Explorer, s: Settings, photo: Tensor, mean: Tensor, t
     if true is None: shown.put(None, '', '<p class="quiet">not known for these people</p>')
     else: shown.put(to_uint8(true), f'{spec_name(s.target)}, rendered with this expression')
 
-# %% ../nbs/15_explore.ipynb #3fe84893
+# %% ../nbs/15_explore.ipynb #41501818
 @patch
 def _judgement(self: Explorer) -> widgets.Widget:
     embedder, detector = self.studio.judges
@@ -543,7 +549,7 @@ def _go_to_star(self: Explorer, by: str) -> None:
     self._say(' '.join(star.notes), 'note')
     if star.alpha == star.alpha: self.change(alpha=star.alpha)
 
-# %% ../nbs/15_explore.ipynb #dc015831
+# %% ../nbs/15_explore.ipynb #6ac7d2a6
 @patch
 def _pinned(self: Explorer) -> widgets.Widget:
     self.pin_row, self.pin_faces = _row(), {}
@@ -586,7 +592,7 @@ def _show_pins(self: Explorer) -> None:
     self.pin_row.children = tiles
     self._keep()
 
-# %% ../nbs/15_explore.ipynb #e95bb06b
+# %% ../nbs/15_explore.ipynb #7c0d4df5
 @patch
 def _levels(self: Explorer) -> widgets.Widget:
     n = self.studio.n_levels
@@ -597,7 +603,7 @@ def _levels(self: Explorer) -> widgets.Widget:
     reset.on_click(lambda _: self.change(level_alpha=()))
     return widgets.VBox([_html('<p class="quiet">Factors of α: how much of the expression each level of the latents carries.</p>'), *self.levels, reset], layout=widgets.Layout(overflow='visible'))
 
-# %% ../nbs/15_explore.ipynb #04d66a2b
+# %% ../nbs/15_explore.ipynb #cbf975ad
 MAX_INSPECTED = 24 # photos that are shown
 
 @patch
@@ -671,7 +677,7 @@ def re_name(
     "A name without what file systems do not take."
     return ''.join(c if c.isalnum() or c in ' -_' else '-' for c in text).strip(' -_')[:60]
 
-# %% ../nbs/15_explore.ipynb #4ecca923
+# %% ../nbs/15_explore.ipynb #479f4c42
 @patch
 def _saving(self: Explorer) -> widgets.Widget:
     self.saved, self.code = _html(), _html()
@@ -712,7 +718,7 @@ def _write_movie(self: Explorer, s: Settings, span: tuple[float, float], path: P
     return write_movie(torch.stack(there_and_back), path, self.studio.provenance(s, alphas))
 
 def code_html(
-    code: str,
+    code: str, # Python
 ) -> str: # HTML
     "Code, with a button that copies it."
     return f'<button class="lm-Widget jupyter-widgets jupyter-button" onclick="navigator.clipboard.writeText(this.nextElementSibling.textContent).then(() => {{ this.textContent = \'Copied\' }})">Copy</button><pre tabindex="0" aria-label="code">{escape(code)}</pre>'
@@ -749,7 +755,7 @@ def open_session(self: Explorer,
     self.show(session.settings)
     if self.pins: self.helper.wish(self._draw_pins)
 
-# %% ../nbs/15_explore.ipynb #8f9895e5
+# %% ../nbs/15_explore.ipynb #55865fb0
 _BY_CELL: dict[str, Explorer] = {} # cell of the notebook → its explorer
 
 def _cell() -> str | None:
