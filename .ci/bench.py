@@ -123,7 +123,21 @@ def scoring() -> None:
     row('score of faces-64', time.perf_counter() - start, 120, 's', limit=True)
 
 
-BENCHMARKS = dict(encode=encode_256, memory=memory_256, training=training_64, alignment=alignment, rendering=rendering, score=scoring)
+def explorer() -> None:
+    "From a move of the explorer's slider to the picture, without the way to the browser."
+    from glownb.explore import explore
+    x, seconds = explore(), []
+    x.wait()
+    for i in range(60):
+        start = time.perf_counter()
+        x.alpha.value = round(-0.2 + i / 50, 2)
+        x.painter.wait()
+        seconds.append(time.perf_counter() - start)
+    x.close()
+    row('explorer at 64×64, slider to picture', statistics.median(seconds), 0.05, 's', limit=True)
+
+
+BENCHMARKS = dict(encode=encode_256, memory=memory_256, training=training_64, alignment=alignment, rendering=rendering, score=scoring, explorer=explorer)
 
 if __name__ == '__main__':
     if sys.argv[1:] == ['--memory']: sys.exit(memory_here())
