@@ -7,7 +7,7 @@ __all__ = ['STYLE', 'CURVES', 'LABELS', 'PIXEL', 'STEPS', 'MAX_INSPECTED', 'Newe
            'curves_svg', 'measures_html', 'notice', 'inspection_html', 'fold', 'Tile', 'Explorer', 're_name',
            'code_html', 'explore']
 
-# %% ../nbs/15_explore.ipynb #674c2df4
+# %% ../nbs/15_explore.ipynb #0f041533
 import asyncio
 import atexit
 import base64
@@ -42,7 +42,7 @@ from .plots import PALETTE, html_table
 from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
                            known_truth, load_session, noting, save_session, spec_name, thumbnail)
 
-# %% ../nbs/15_explore.ipynb #150a5f0a
+# %% ../nbs/15_explore.ipynb #70594f6b
 _AT_WORK: weakref.WeakSet['Newest'] = weakref.WeakSet()
 
 @atexit.register
@@ -64,9 +64,7 @@ class Newest:
         self.thread.start()
         _AT_WORK.add(self)
 
-    def wish(self,
-        what: object, # is passed to the function
-    ) -> None:
+    def wish(self, what: object) -> None:
         "Ask for something, instead of what was asked for before."
         with self.changed:
             self.wishes, self.wished_at = [what], time.monotonic()
@@ -78,9 +76,7 @@ class Newest:
             self.wishes, self.is_closed = [], True
             self.changed.notify_all()
 
-    def wait(self,
-        timeout: float = 60.0, # seconds
-    ) -> bool:
+    def wait(self, timeout: float = 60.0) -> bool:
         "Wait until nothing is left to do; False: it took longer."
         with self.changed: return self.changed.wait_for(lambda: not self.wishes and not self.is_busy, timeout)
 
@@ -97,7 +93,7 @@ class Newest:
                 what, self.wishes, self.is_busy = self.wishes[0], [], True
             with torch.no_grad(): self.work(what, self._is_stale)
 
-# %% ../nbs/15_explore.ipynb #0f3376d3
+# %% ../nbs/15_explore.ipynb #278d4a60
 def picture_bytes(
     image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> tuple[bytes, str]: # a whole file, and its format: 'png' or 'jpeg'
@@ -108,13 +104,13 @@ def picture_bytes(
     return buffer.getvalue(), kind
 
 def data_uri(
-    image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
+    image: Tensor | Image.Image, # as for `picture_bytes`
 ) -> str:
     "A picture inside of a page."
     data, kind = picture_bytes(image)
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
-# %% ../nbs/15_explore.ipynb #55f2c7fb
+# %% ../nbs/15_explore.ipynb #145368ab
 def _share(alpha): return f'{100 * (alpha - ALPHA_RANGE[0]) / (ALPHA_RANGE[1] - ALPHA_RANGE[0]):g}%' # of the slider's length
 
 STYLE = f"""
@@ -162,7 +158,7 @@ def au_svg(
     says = f'Action Units from {low:g} to {high:g}. Largest differences to the source: ' + ', '.join(f'{AU_NAMES.get(n, n)} {aus[n]:.1f} instead of {source[n]:.1f}' for n in off.index[:3])
     return f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 330 {14 * len(aus) + 6}" width="330" height="{14 * len(aus) + 6}">{"".join(rows)}</svg>'
 
-# %% ../nbs/15_explore.ipynb #5ae41f5b
+# %% ../nbs/15_explore.ipynb #17333393
 CURVES = (('AU error', (('au_error', 'to the source photo', ''),)), ('identity distance', (('to_target', 'to the target', ''), ('to_source', 'to the source', '4 3')))) # heading, and its lines: column, label, dashes
 
 def curves_svg(
@@ -199,7 +195,7 @@ def _panel(table, alpha, stars, heading, lines):
             out += [f'<circle class="star" cx="{x(a):.1f}" cy="{y(values[a]):.1f}" r="4" style="fill:var(--glownb-face)"><title>α* by {escape(k)} = {a:g}</title></circle>' for k, a in stars.items() if a in values]
     return ''.join(out)
 
-# %% ../nbs/15_explore.ipynb #a2b1ff4a
+# %% ../nbs/15_explore.ipynb #2c3db0b0
 def measures_html(
     m: Measures,
     s: Settings,
@@ -232,17 +228,18 @@ def inspection_html(
     face = f'<svg role="img" aria-label="aligned; the marks show where the eyes should be" width="120" height="120" viewBox="0 0 120 120"><image href="{data_uri(to_uint8(seen.face))}" width="120" height="120"/>{at}</svg>'
     return f'<figure>{photo} {face}<figcaption>{escape(seen.path.name)} → aligned{notice(seen.says, "note")}</figcaption></figure>'
 
-# %% ../nbs/15_explore.ipynb #23fc4a1d
+# %% ../nbs/15_explore.ipynb #d94237ea
 LABELS = """(root => {
+  const set = (e, name, value) => e.getAttribute(name) === value || e.setAttribute(name, value), all = (what, f) => root.querySelectorAll(what).forEach(f);
   const tell = () => {
-    root.querySelectorAll('.noUi-handle').forEach(h => { const l = h.closest('.jupyter-widgets')?.querySelector('.widget-label'); if (l) h.setAttribute('aria-label', l.textContent);
-      const v = h.getAttribute('aria-valuetext'), short = Number(v).toFixed(2); if (v && v !== short) h.setAttribute('aria-valuetext', short) });
-    root.querySelectorAll('.widget-play').forEach(p => p.querySelectorAll('button').forEach((b, i) => { b.title = ['play over α, or pause', 'stop', 'repeat'][i]; b.setAttribute('aria-label', b.title) }));
-    root.querySelectorAll('.widget-toggle-buttons button').forEach(b => b.setAttribute('aria-pressed', b.classList.contains('mod-active')));
-    root.querySelectorAll('button.widget-toggle-button').forEach(b => { if (!b.closest('.widget-toggle-buttons')) b.setAttribute('aria-expanded', b.classList.contains('mod-active')) });
-    root.querySelectorAll('.glownb-tile').forEach(t => { const i = t.querySelector('img.widget-image'), a = t.querySelector('.glownb-alt'); if (i && a) i.alt = a.textContent });
+    all('.noUi-handle', h => { const l = h.closest('.jupyter-widgets')?.querySelector('.widget-label'), v = h.getAttribute('aria-valuetext');
+      if (l) set(h, 'aria-label', l.textContent); if (v) set(h, 'aria-valuetext', Number(v).toFixed(2)) });
+    all('.widget-play', p => p.querySelectorAll('button').forEach((b, i) => { b.title = ['play over α, or pause', 'stop', 'repeat'][i]; set(b, 'aria-label', b.title) }));
+    all('button.widget-toggle-button', b => set(b, b.closest('.widget-toggle-buttons') ? 'aria-pressed' : 'aria-expanded', String(b.classList.contains('mod-active'))));
+    all('.glownb-tile', t => { const i = t.querySelector('img.widget-image'), a = t.querySelector('.glownb-alt'); if (i && a) set(i, 'alt', a.textContent) });
   };
-  new MutationObserver(tell).observe(root, {subtree: true, childList: true, attributes: true, attributeFilter: ['class', 'aria-valuetext']});
+  let soon; // once things are still: a slider that moves has no time for this
+  new MutationObserver(() => { clearTimeout(soon); soon = setTimeout(tell, 40) }).observe(root, {subtree: true, childList: true, attributes: true, attributeFilter: ['class', 'aria-valuetext']});
   tell();
 })(this.closest('.glownb'))"""
 PIXEL = 'data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=='
@@ -253,7 +250,7 @@ def _row(*children): return widgets.Box(children).add_class('glownb-row')
 
 def fold(
     label: str, # what is inside
-    *children: widgets.Widget, # shown one below the other
+    *children: widgets.Widget,
 ) -> widgets.VBox:
     "Widgets that a button shows and hides."
     inside = widgets.VBox(children, layout=widgets.Layout(display='none', padding='6px 0 10px 14px', overflow='visible', width='100%'))
@@ -267,7 +264,7 @@ def fold(
 class Tile:
     "A picture with a heading above and a line below; `box` is the widget."
     def __init__(self,
-        heading: str, # '': none
+        heading: str,
         width: int, # pixels on the screen
     ):
         self.image, self.line = widgets.Image(format='png', value=base64.b64decode(PIXEL.split(',')[1]), layout=widgets.Layout(width=f'{width}px', height=f'{width}px')), _html(width=f'{width}px')
@@ -284,7 +281,7 @@ class Tile:
             with self.image.hold_sync(): self.image.value, self.image.format = picture_bytes(image)
         self.line.value = f'<span class="glownb-alt" hidden>{escape(says)}</span>{below}'
 
-# %% ../nbs/15_explore.ipynb #bce3e6f0
+# %% ../nbs/15_explore.ipynb #bd061261
 class Explorer:
     "Widgets that show a studio, shown where this is the last value of a cell; `close` ends its threads."
     def __init__(self,
@@ -300,7 +297,7 @@ class Explorer:
         try: self.loop = asyncio.get_running_loop()
         except RuntimeError: self.loop = None # a plain script
         self.posted, self.is_closed, self.is_syncing = SimpleQueue(), False, False
-        self.shown, self.about = None, None # the picture on the screen, and whose references stand beside it
+        self.shown, self.about, self.chosen = None, None, None # the picture on the screen; whose references stand beside it; what the choices are set to
         self.uploads, self.found = tempfile.TemporaryDirectory(), [] # photos that were looked at, not yet used
         self.view = widgets.VBox([_html(f'<style>{STYLE}</style><img alt="" src="{PIXEL}" width="0" height="0" onload="{escape(LABELS)}">', height='0', overflow='hidden'),
                                   self._people(), _row(self._face(), self._references(), self._judgement()), self._intensity(), self._over_alpha(), self._pinned(), fold('Table over α', self.table),
@@ -320,9 +317,7 @@ class Explorer:
         self.uploads.cleanup()
         self.view.close()
 
-    def wait(self,
-        timeout: float = 60.0, # seconds for each of its threads
-    ) -> bool:
+    def wait(self, timeout: float = 60.0) -> bool:
         "Wait until all is drawn, measured and done, and put it on the screen; False: it took longer."
         is_done = all(thread.wait(timeout) for thread in (self.helper, self.painter, self.judge))
         self._put_up()
@@ -343,7 +338,7 @@ class Explorer:
         "What would be saved now."
         return Session(self.studio.weights, tuple(self.studio.people), self.studio.more, self.settings, tuple(self.pins))
 
-# %% ../nbs/15_explore.ipynb #9c8fb311
+# %% ../nbs/15_explore.ipynb #2b011740
 @patch
 def show(self: Explorer,
     settings: Settings,
@@ -373,18 +368,20 @@ def change(self: Explorer,
 @patch
 def _move_widgets(self: Explorer) -> None:
     s = self.settings
-    people = list(zip(self.studio.names(), self.studio.people))
-    for w, spec in ((self.source, s.source), (self.target, s.target)):
-        if list(w.options) != people: w.options = people
-        w.value = spec
-    self._offer_expressions()
+    if self.chosen != s.scene: # a slider that moves leaves the choices alone, which may mean to read a folder
+        people = list(zip(self.studio.names(), self.studio.people))
+        for w, spec in ((self.source, s.source), (self.target, s.target)):
+            if list(w.options) != people: w.options = people
+            w.value = spec
+        self._offer_expressions()
+        self.chosen = s.scene
     for w, v in zip((self.alpha, *self.levels), (s.alpha, *(s.level_alpha or [1.0] * len(self.levels)))):
         if abs(w.value - v) > 1e-6: w.value = v # a slider says 0.30000000000000004; to correct it would take it back under the user's hand
 
 @patch
 def _say(self: Explorer, text: str, kind: str = '') -> None: self.status.value = notice(text, kind)
 
-# %% ../nbs/15_explore.ipynb #c6abf3e6
+# %% ../nbs/15_explore.ipynb #6188edf6
 @patch
 def _people(self: Explorer) -> widgets.Widget:
     wide = dict(style=dict(description_width='initial'), layout=widgets.Layout(width='auto', min_width='220px'))
@@ -422,7 +419,7 @@ def _offer_expressions(self: Explorer) -> None:
     self.expression.value = self.settings.expression
     self.expression_label.value = f'<h4>Expression photo: {escape(spec_name(self.settings.expression))}</h4>'
 
-# %% ../nbs/15_explore.ipynb #f1cf7a41
+# %% ../nbs/15_explore.ipynb #4b206d17
 STEPS = 50 # of playing from one end to the other
 
 @patch
@@ -489,7 +486,7 @@ def _show_references(self: Explorer, s: Settings, photo: Tensor, mean: Tensor, t
     if true is None: shown.put(None, '', '<p class="quiet">not known for these people</p>')
     else: shown.put(to_uint8(true), f'{spec_name(s.target)}, rendered with this expression')
 
-# %% ../nbs/15_explore.ipynb #41501818
+# %% ../nbs/15_explore.ipynb #0fa7cf49
 @patch
 def _judgement(self: Explorer) -> widgets.Widget:
     embedder, detector = self.studio.judges
@@ -549,7 +546,7 @@ def _go_to_star(self: Explorer, by: str) -> None:
     self._say(' '.join(star.notes), 'note')
     if star.alpha == star.alpha: self.change(alpha=star.alpha)
 
-# %% ../nbs/15_explore.ipynb #6ac7d2a6
+# %% ../nbs/15_explore.ipynb #2303de15
 @patch
 def _pinned(self: Explorer) -> widgets.Widget:
     self.pin_row, self.pin_faces = _row(), {}
@@ -592,7 +589,7 @@ def _show_pins(self: Explorer) -> None:
     self.pin_row.children = tiles
     self._keep()
 
-# %% ../nbs/15_explore.ipynb #7c0d4df5
+# %% ../nbs/15_explore.ipynb #ae673a71
 @patch
 def _levels(self: Explorer) -> widgets.Widget:
     n = self.studio.n_levels
@@ -603,7 +600,7 @@ def _levels(self: Explorer) -> widgets.Widget:
     reset.on_click(lambda _: self.change(level_alpha=()))
     return widgets.VBox([_html('<p class="quiet">Factors of α: how much of the expression each level of the latents carries.</p>'), *self.levels, reset], layout=widgets.Layout(overflow='visible'))
 
-# %% ../nbs/15_explore.ipynb #cbf975ad
+# %% ../nbs/15_explore.ipynb #6b2415f9
 MAX_INSPECTED = 24 # photos that are shown
 
 @patch
@@ -663,6 +660,7 @@ def _use_photos(self: Explorer) -> None:
             name = next(n for n in (name, *(f'{name}-{i}' for i in range(2, 10_000))) if n not in taken and not (self.folder/'photos'/n).exists())
             place = make_folder(self.folder/'photos'/name)
             paths = [Path(shutil.copyfile(p, place/p.name)) for p in paths]
+        self.chosen = None
         if role == 'expression': self.change(expression=[self.studio.add_expression(s.source, p) for p in paths][0])
         else:
             spec = self.studio.add_person(self.found_spec or paths[0].parent)
@@ -677,7 +675,7 @@ def re_name(
     "A name without what file systems do not take."
     return ''.join(c if c.isalnum() or c in ' -_' else '-' for c in text).strip(' -_')[:60]
 
-# %% ../nbs/15_explore.ipynb #479f4c42
+# %% ../nbs/15_explore.ipynb #fcf80843
 @patch
 def _saving(self: Explorer) -> widgets.Widget:
     self.saved, self.code = _html(), _html()
@@ -718,7 +716,7 @@ def _write_movie(self: Explorer, s: Settings, span: tuple[float, float], path: P
     return write_movie(torch.stack(there_and_back), path, self.studio.provenance(s, alphas))
 
 def code_html(
-    code: str, # Python
+    code: str,
 ) -> str: # HTML
     "Code, with a button that copies it."
     return f'<button class="lm-Widget jupyter-widgets jupyter-button" onclick="navigator.clipboard.writeText(this.nextElementSibling.textContent).then(() => {{ this.textContent = \'Copied\' }})">Copy</button><pre tabindex="0" aria-label="code">{escape(code)}</pre>'
@@ -751,11 +749,11 @@ def open_session(self: Explorer,
     n = len(session.settings.level_alpha)
     if n not in (0, self.studio.n_levels): raise InputError(f'the settings have factors for {n} levels, and this Glow has {self.studio.n_levels}; open them with {session.weights or "the Glow that they were saved with"}')
     if session.weights != self.studio.weights: self._say(f'These settings were saved with {session.weights or "a Glow without a name"}; what is shown is by {self.studio.weights or "a Glow without a name"}.', 'note')
-    self.pins = list(session.pins)
+    self.pins, self.chosen = list(session.pins), None
     self.show(session.settings)
     if self.pins: self.helper.wish(self._draw_pins)
 
-# %% ../nbs/15_explore.ipynb #55865fb0
+# %% ../nbs/15_explore.ipynb #39208e1e
 _BY_CELL: dict[str, Explorer] = {} # cell of the notebook → its explorer
 
 def _cell() -> str | None:
