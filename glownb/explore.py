@@ -7,7 +7,7 @@ __all__ = ['STYLE', 'CURVES', 'LABELS', 'PIXEL', 'STEPS', 'MAX_INSPECTED', 'Newe
            'curves_svg', 'measures_html', 'notice', 'inspection_html', 'fold', 'Tile', 'Explorer', 're_name',
            'code_html', 'explore']
 
-# %% ../nbs/15_explore.ipynb #0f041533
+# %% ../nbs/15_explore.ipynb #1e05dee3
 import asyncio
 import atexit
 import base64
@@ -39,10 +39,11 @@ from .glow import Glow
 from .images import from_uint8, person_photos, to_uint8, write_image
 from .movies import has_ffmpeg, write_movie
 from .plots import PALETTE, html_table
+from .score import known_truth
 from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
-                           known_truth, load_session, noting, save_session, spec_name, thumbnail)
+                           load_session, noting, save_session, spec_name, thumbnail)
 
-# %% ../nbs/15_explore.ipynb #70594f6b
+# %% ../nbs/15_explore.ipynb #034bbe72
 _AT_WORK: weakref.WeakSet['Newest'] = weakref.WeakSet()
 
 @atexit.register
@@ -93,7 +94,7 @@ class Newest:
                 what, self.wishes, self.is_busy = self.wishes[0], [], True
             with torch.no_grad(): self.work(what, self._is_stale)
 
-# %% ../nbs/15_explore.ipynb #278d4a60
+# %% ../nbs/15_explore.ipynb #21d546ef
 def picture_bytes(
     image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> tuple[bytes, str]: # a whole file, and its format: 'png' or 'jpeg'
@@ -110,7 +111,7 @@ def data_uri(
     data, kind = picture_bytes(image)
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
-# %% ../nbs/15_explore.ipynb #145368ab
+# %% ../nbs/15_explore.ipynb #9cd919ee
 def _share(alpha): return f'{100 * (alpha - ALPHA_RANGE[0]) / (ALPHA_RANGE[1] - ALPHA_RANGE[0]):g}%' # of the slider's length
 
 STYLE = f"""
@@ -158,7 +159,7 @@ def au_svg(
     says = f'Action Units from {low:g} to {high:g}. Largest differences to the source: ' + ', '.join(f'{AU_NAMES.get(n, n)} {aus[n]:.1f} instead of {source[n]:.1f}' for n in off.index[:3])
     return f'<svg role="img" aria-label="{escape(says)}" viewBox="0 0 330 {14 * len(aus) + 6}" width="330" height="{14 * len(aus) + 6}">{"".join(rows)}</svg>'
 
-# %% ../nbs/15_explore.ipynb #17333393
+# %% ../nbs/15_explore.ipynb #7db288b6
 CURVES = (('AU error', (('au_error', 'to the source photo', ''),)), ('identity distance', (('to_target', 'to the target', ''), ('to_source', 'to the source', '4 3')))) # heading, and its lines: column, label, dashes
 
 def curves_svg(
@@ -195,7 +196,7 @@ def _panel(table, alpha, stars, heading, lines):
             out += [f'<circle class="star" cx="{x(a):.1f}" cy="{y(values[a]):.1f}" r="4" style="fill:var(--glownb-face)"><title>α* by {escape(k)} = {a:g}</title></circle>' for k, a in stars.items() if a in values]
     return ''.join(out)
 
-# %% ../nbs/15_explore.ipynb #2c3db0b0
+# %% ../nbs/15_explore.ipynb #8a80d272
 def measures_html(
     m: Measures,
     s: Settings,
@@ -228,7 +229,7 @@ def inspection_html(
     face = f'<svg role="img" aria-label="aligned; the marks show where the eyes should be" width="120" height="120" viewBox="0 0 120 120"><image href="{data_uri(to_uint8(seen.face))}" width="120" height="120"/>{at}</svg>'
     return f'<figure>{photo} {face}<figcaption>{escape(seen.path.name)} → aligned{notice(seen.says, "note")}</figcaption></figure>'
 
-# %% ../nbs/15_explore.ipynb #d94237ea
+# %% ../nbs/15_explore.ipynb #5cb79b86
 LABELS = """(root => {
   const set = (e, name, value) => e.getAttribute(name) === value || e.setAttribute(name, value), all = (what, f) => root.querySelectorAll(what).forEach(f);
   const tell = () => {
@@ -281,7 +282,7 @@ class Tile:
             with self.image.hold_sync(): self.image.value, self.image.format = picture_bytes(image)
         self.line.value = f'<span class="glownb-alt" hidden>{escape(says)}</span>{below}'
 
-# %% ../nbs/15_explore.ipynb #bd061261
+# %% ../nbs/15_explore.ipynb #8f15cd14
 class Explorer:
     "Widgets that show a studio, shown where this is the last value of a cell; `close` ends its threads."
     def __init__(self,
@@ -338,7 +339,7 @@ class Explorer:
         "What would be saved now."
         return Session(self.studio.weights, tuple(self.studio.people), self.studio.more, self.settings, tuple(self.pins))
 
-# %% ../nbs/15_explore.ipynb #2b011740
+# %% ../nbs/15_explore.ipynb #e173c110
 @patch
 def show(self: Explorer,
     settings: Settings,
@@ -374,6 +375,7 @@ def _move_widgets(self: Explorer) -> None:
             if list(w.options) != people: w.options = people
             w.value = spec
         self._offer_expressions()
+        self._show_curves(s, self.studio.curves(s)) # not those of other people
         self.chosen = s.scene
     for w, v in zip((self.alpha, *self.levels), (s.alpha, *(s.level_alpha or [1.0] * len(self.levels)))):
         if abs(w.value - v) > 1e-6: w.value = v # a slider says 0.30000000000000004; to correct it would take it back under the user's hand
@@ -381,7 +383,7 @@ def _move_widgets(self: Explorer) -> None:
 @patch
 def _say(self: Explorer, text: str, kind: str = '') -> None: self.status.value = notice(text, kind)
 
-# %% ../nbs/15_explore.ipynb #6188edf6
+# %% ../nbs/15_explore.ipynb #15cf6113
 @patch
 def _people(self: Explorer) -> widgets.Widget:
     wide = dict(style=dict(description_width='initial'), layout=widgets.Layout(width='auto', min_width='220px'))
@@ -419,7 +421,7 @@ def _offer_expressions(self: Explorer) -> None:
     self.expression.value = self.settings.expression
     self.expression_label.value = f'<h4>Expression photo: {escape(spec_name(self.settings.expression))}</h4>'
 
-# %% ../nbs/15_explore.ipynb #4b206d17
+# %% ../nbs/15_explore.ipynb #418ff7fd
 STEPS = 50 # of playing from one end to the other
 
 @patch
@@ -486,7 +488,7 @@ def _show_references(self: Explorer, s: Settings, photo: Tensor, mean: Tensor, t
     if true is None: shown.put(None, '', '<p class="quiet">not known for these people</p>')
     else: shown.put(to_uint8(true), f'{spec_name(s.target)}, rendered with this expression')
 
-# %% ../nbs/15_explore.ipynb #0fa7cf49
+# %% ../nbs/15_explore.ipynb #ca61974b
 @patch
 def _judgement(self: Explorer) -> widgets.Widget:
     embedder, detector = self.studio.judges
@@ -546,7 +548,7 @@ def _go_to_star(self: Explorer, by: str) -> None:
     self._say(' '.join(star.notes), 'note')
     if star.alpha == star.alpha: self.change(alpha=star.alpha)
 
-# %% ../nbs/15_explore.ipynb #2303de15
+# %% ../nbs/15_explore.ipynb #dd8291d4
 @patch
 def _pinned(self: Explorer) -> widgets.Widget:
     self.pin_row, self.pin_faces = _row(), {}
@@ -589,7 +591,7 @@ def _show_pins(self: Explorer) -> None:
     self.pin_row.children = tiles
     self._keep()
 
-# %% ../nbs/15_explore.ipynb #ae673a71
+# %% ../nbs/15_explore.ipynb #17545aa2
 @patch
 def _levels(self: Explorer) -> widgets.Widget:
     n = self.studio.n_levels
@@ -598,9 +600,9 @@ def _levels(self: Explorer) -> widgets.Widget:
     for w in self.levels: w.observe(lambda _: self.change(level_alpha=tuple(w.value for w in self.levels)), 'value')
     reset = _button('All 1', 'let all levels count in full again')
     reset.on_click(lambda _: self.change(level_alpha=()))
-    return widgets.VBox([_html('<p class="quiet">Factors of α: how much of the expression each level of the latents carries.</p>'), *self.levels, reset], layout=widgets.Layout(overflow='visible'))
+    return widgets.VBox([_html('<p class="quiet">Factors of α: how much of the expression each level of the latents carries.</p>'), *self.levels, _row(reset)], layout=widgets.Layout(overflow='visible'))
 
-# %% ../nbs/15_explore.ipynb #6b2415f9
+# %% ../nbs/15_explore.ipynb #bbec5e7c
 MAX_INSPECTED = 24 # photos that are shown
 
 @patch
@@ -615,7 +617,7 @@ def _own_photos(self: Explorer) -> widgets.Widget:
     self.upload.observe(lambda c: c.new and self._look_at_uploads(c.new), 'value')
     look.on_click(lambda _: self._look_at_folder())
     self.use.on_click(lambda _: self._use_photos())
-    return widgets.VBox([_html('<p class="quiet">Photos of people who agreed. They stay on this machine. Faces should look at the camera.</p>'), _row(self.role, self.name), _row(self.upload, self.path, look), self.seen, self.use], layout=widgets.Layout(overflow='visible'))
+    return widgets.VBox([_html('<p class="quiet">Photos of people who agreed. They stay on this machine. Faces should look at the camera.</p>'), _row(self.role, self.name), _row(self.upload, self.path, look), self.seen, _row(self.use)], layout=widgets.Layout(overflow='visible'))
 
 @patch
 def _look_at_uploads(self: Explorer, files) -> None:
@@ -675,7 +677,7 @@ def re_name(
     "A name without what file systems do not take."
     return ''.join(c if c.isalnum() or c in ' -_' else '-' for c in text).strip(' -_')[:60]
 
-# %% ../nbs/15_explore.ipynb #fcf80843
+# %% ../nbs/15_explore.ipynb #fdbcd7b0
 @patch
 def _saving(self: Explorer) -> widgets.Widget:
     self.saved, self.code = _html(), _html()
@@ -753,7 +755,7 @@ def open_session(self: Explorer,
     self.show(session.settings)
     if self.pins: self.helper.wish(self._draw_pins)
 
-# %% ../nbs/15_explore.ipynb #39208e1e
+# %% ../nbs/15_explore.ipynb #bd5b3692
 _BY_CELL: dict[str, Explorer] = {} # cell of the notebook → its explorer
 
 def _cell() -> str | None:

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['ALPHA_RANGE', 'PAPER_RANGE', 'LEVEL_RANGE', 'SESSION_FORMAT', 'THUMB', 'MAX_THUMBS', 'FLUENT', 'MAX_FRAMES', 'AHEAD',
            'MAX_GAP', 'SWEEP', 'MAX_MEASURED', 'SWEEP_PART', 'Settings', 'Session', 'save_session', 'load_session',
-           'known_truth', 'spec_name', 'expression_photos', 'thumbnail', 'Inspection', 'inspect_photo', 'noting',
-           'Studio', 'Picture', 'Measures', 'describe_settings']
+           'spec_name', 'expression_photos', 'thumbnail', 'Inspection', 'inspect_photo', 'noting', 'Studio', 'Picture',
+           'Measures', 'describe_settings']
 
-# %% ../nbs/14_studio.ipynb #322f4eb6
+# %% ../nbs/14_studio.ipynb #7404344e
 import json
 import math
 import threading
@@ -23,7 +23,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from fastcore.basics import patch
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -32,15 +31,16 @@ from .action_units import Detector, load_detector
 from .align import EyeFinder, align, eye_transform, one_thread
 from .alpha import AlphaStar, alpha_star, evaluate_sweep, keeps_identity
 from .core import InputError, readable_file, write_beside
-from .faces import EXPRESSIONS, builtin_people, resolve, true_render
+from .faces import EXPRESSIONS, builtin_people, resolve
 from .glow import Glow
 from .identity import Embedder, load_embedder
-from .images import Provenance, load_images, open_photo, person_photos, read_image, to_uint8
+from .images import Provenance, open_photo, person_photos, read_image, to_uint8
 from .latents import Latents
+from .score import known_truth
 from .transfer import Album, expression_vector, open_album, parse_alphas, transfer
 from .weights import load_glow
 
-# %% ../nbs/14_studio.ipynb #1a305981
+# %% ../nbs/14_studio.ipynb #e5babedd
 ALPHA_RANGE = (-0.5, 1.5) # that the slider spans: a little against the expression, and beyond it
 PAPER_RANGE = (0.3, 0.5) # where the paper finds good transfers
 LEVEL_RANGE = (0.0, 1.5) # of the factor of each level
@@ -73,7 +73,7 @@ class Settings:
         "All but alpha: what a sweep over alpha has in common."
         return replace(self, alpha=0.0)
 
-# %% ../nbs/14_studio.ipynb #50eef976
+# %% ../nbs/14_studio.ipynb #9dca71b7
 SESSION_FORMAT = 'glownb explorer 1' # changes when old files can no longer be read
 
 @dataclass(frozen=True)
@@ -129,20 +129,7 @@ def _settings_of(found) -> Settings:
     _check_keys(found, Settings)
     return Settings(**found)
 
-# %% ../nbs/14_studio.ipynb #737bb1d1
-def known_truth(
-    expression: str, # such as '@eve/smile'
-    target: str, # such as '@dan'
-    size: int, # side in pixels
-) -> dict[str, Tensor]: # `true` (3, S, S) and `inner` (S, S); empty where the truth is not known
-    "The true picture of a transfer between built-in people, and where it counts."
-    who, wanted, on = *str(expression).removeprefix('@').partition('/')[::2], str(target).removeprefix('@')
-    if not (str(expression).startswith('@') and str(target).startswith('@')) or who == on or not wanted or '/' in on: return {}
-    picture, mask = true_render(expression, target)
-    inner = F.interpolate(read_image(mask)[None, :1], (size, size), mode='area')[0, 0] > 0.5
-    return dict(true=load_images([picture], size)[0], inner=inner)
-
-# %% ../nbs/14_studio.ipynb #bdac1ef4
+# %% ../nbs/14_studio.ipynb #ecbe16c5
 THUMB, MAX_THUMBS = 64, 60 # side of a small picture in pixels, and how many are shown
 
 def spec_name(
@@ -168,7 +155,7 @@ def thumbnail(
         image.draft('RGB', (4 * THUMB, 4 * THUMB)) # a JPEG can be decoded at a fraction of its size
         return ImageOps.fit(ImageOps.exif_transpose(image).convert('RGB'), (THUMB, THUMB))
 
-# %% ../nbs/14_studio.ipynb #8ec6b3cd
+# %% ../nbs/14_studio.ipynb #92b69f7e
 @dataclass(frozen=True, eq=False)
 class Inspection:
     "A photo, and what alignment makes of it."
@@ -197,7 +184,7 @@ def inspect_photo(
     if blur < 0.5: notes.append(f'the face is small: its pixels are stretched {1 / blur:.1f} times')
     return Inspection(path, small, [(x / width, y / height) for x, y in found[0].tolist()], align(image, found[0], size), f'{path.name}: {"; ".join(notes)}.' if notes else '')
 
-# %% ../nbs/14_studio.ipynb #537fd7c8
+# %% ../nbs/14_studio.ipynb #a58fbcbb
 _ONE_AT_A_TIME = threading.RLock()
 
 @contextmanager
@@ -246,7 +233,7 @@ class Studio:
     @cached_property
     def detector(self) -> Detector: return load_detector(self.judges[1])
 
-# %% ../nbs/14_studio.ipynb #e618008d
+# %% ../nbs/14_studio.ipynb #2cab2f65
 @patch
 def add_person(self: Studio,
     spec: str | Path, # a folder, a pattern, or a built-in person
@@ -307,7 +294,7 @@ def is_open(self: Studio,
     "Are the photos of all three encoded?"
     return all(spec in self._albums for spec in (s.source, s.expression, s.target))
 
-# %% ../nbs/14_studio.ipynb #5b9db95b
+# %% ../nbs/14_studio.ipynb #1f870b54
 FLUENT = 0.06 # seconds; a picture that takes longer does not follow a slider
 MAX_FRAMES = 2**28 # bytes of pictures that are kept
 
@@ -365,7 +352,7 @@ def picture(self: Studio,
             frames[s.alpha] = image
     return Picture(frames[s.alpha], s)
 
-# %% ../nbs/14_studio.ipynb #2f6f1a4d
+# %% ../nbs/14_studio.ipynb #5eaa72f0
 AHEAD = tuple(round(i / 10, 6) for i in range(-5, 16)) # alphas that are decoded ahead
 MAX_GAP = 0.25 # between frames that are blended
 
@@ -388,7 +375,7 @@ def ahead(self: Studio,
     with self._lock: missing = [a for a in AHEAD if self._scene != s.scene or a not in self._frames]
     return replace(s, alpha=min(missing, key=lambda a: abs(a - s.alpha))) if missing else None
 
-# %% ../nbs/14_studio.ipynb #b5b49ac4
+# %% ../nbs/14_studio.ipynb #1687186d
 SWEEP = '-0.5:1.5:0.05' # alphas of the curves
 MAX_MEASURED = 500 # pictures whose measures are kept
 SWEEP_PART = 8 # alphas that are judged at a time, so that whoever measures can stop in between
@@ -441,7 +428,7 @@ def sweep(self: Studio,
 ) -> Iterator[pd.DataFrame]: # growing, as `Sweep.table`; the last one is whole
     "Judge a transfer over alpha, a few at a time; raises InputError as `evaluate_sweep` does."
     alphas = parse_alphas(SWEEP)
-    done = self._tables.get(s.scene, pd.DataFrame())
+    done = self.curves(s)
     yield done
     for i in range(len(done), len(alphas), SWEEP_PART):
         done = pd.concat([done, self._judge(s, alphas[i:i + SWEEP_PART])[0].table], ignore_index=True)
@@ -449,11 +436,18 @@ def sweep(self: Studio,
         yield done
 
 @patch
+def curves(self: Studio,
+    s: Settings, # whatever its alpha
+) -> pd.DataFrame: # as `Sweep.table`; empty at first
+    "The curves over alpha as far as they are known."
+    return self._tables.get(s.scene, pd.DataFrame())
+
+@patch
 def is_swept(self: Studio,
     s: Settings,
 ) -> bool:
-    "Are the curves over alpha there?"
-    return len(self._tables.get(s.scene, ())) == len(parse_alphas(SWEEP))
+    "Are the curves over alpha whole?"
+    return len(self.curves(s)) == len(parse_alphas(SWEEP))
 
 @patch
 def best_alpha(self: Studio,
@@ -462,10 +456,10 @@ def best_alpha(self: Studio,
 ) -> AlphaStar:
     "The best alpha above 0 of the curves; raises InputError where there are none yet, or where nothing could be judged."
     if not self.is_swept(s): raise InputError('alpha has not been swept yet; wait until the curves are whole')
-    table = self._tables[s.scene]
+    table = self.curves(s)
     return alpha_star(table[table.alpha > 0], by)
 
-# %% ../nbs/14_studio.ipynb #e3f70251
+# %% ../nbs/14_studio.ipynb #f58bc2c5
 def describe_settings(
     s: Settings,
 ) -> str: # for people
