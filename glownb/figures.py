@@ -43,8 +43,7 @@ from .identity import Embedder, identity_distance
 from .images import Provenance, crop_provenance, load_images, person_photos, resize_square, to_uint8, write_image
 from .nets import load_net
 from .plots import face_grid, html_page, save_figure
-from .score import Cast
-from .studio import known_truth
+from .score import Cast, known_truth
 from .train import TrainConfig, train
 from .transfer import Album, decode_latents, open_album, transfer_photos
 from .weights import KNOWN, load_glow
