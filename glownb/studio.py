@@ -159,7 +159,7 @@ def thumbnail(
 @dataclass(frozen=True, eq=False)
 class Inspection:
     "A photo, and what alignment makes of it."
-    path: Path
+    path: Path # of the file
     photo: Image.Image # small, RGB, upright
     eyes: list[tuple[float, float]] # of the face that is taken: x, y in shares of the photo's sides; empty: no face
     face: Tensor | None # (3, S, S) in [0, 1], aligned
@@ -225,13 +225,13 @@ class Studio:
             for photo in photos: self.add_expression(person, photo)
 
     @property
-    def n_levels(self) -> int: return self.glow.config.n_levels
+    def n_levels(self) -> int: return self.glow.config.n_levels # of the Glow
     @property
     def model(self) -> str: return Path(self.weights).stem # as provenance names it
     @cached_property
-    def embedder(self) -> Embedder: return load_embedder(self.judges[0])
+    def embedder(self) -> Embedder: return load_embedder(self.judges[0]) # loaded when it is first needed
     @cached_property
-    def detector(self) -> Detector: return load_detector(self.judges[1])
+    def detector(self) -> Detector: return load_detector(self.judges[1]) # loaded when it is first needed
 
 # %% ../nbs/14_studio.ipynb #2cab2f65
 @patch
@@ -397,7 +397,7 @@ class Measures:
         return 1 - self.row[error] / self.at_mean[error] if self.at_mean[error] > 1e-6 else math.nan
 
     @property
-    def keeps_identity(self) -> bool: return bool(keeps_identity(self.row.to_frame().T.astype(float)).iloc[0])
+    def keeps_identity(self) -> bool: return bool(keeps_identity(self.row.to_frame().T.astype(float)).iloc[0]) # is the face nearer to the target than to the source?
 
 @patch
 def _judge(self: Studio, s: Settings, alphas: Tensor):
