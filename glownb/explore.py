@@ -65,7 +65,9 @@ class Newest:
         self.thread.start()
         _AT_WORK.add(self)
 
-    def wish(self, what: object) -> None:
+    def wish(self,
+        what: object, # what `work` gets
+    ) -> None:
         "Ask for something, instead of what was asked for before."
         with self.changed:
             self.wishes, self.wished_at = [what], time.monotonic()
@@ -77,7 +79,9 @@ class Newest:
             self.wishes, self.is_closed = [], True
             self.changed.notify_all()
 
-    def wait(self, timeout: float = 60.0) -> bool:
+    def wait(self,
+        timeout: float = 60.0, # seconds
+    ) -> bool: # is nothing left?
         "Wait until nothing is left to do; False: it took longer."
         with self.changed: return self.changed.wait_for(lambda: not self.wishes and not self.is_busy, timeout)
 
@@ -105,7 +109,7 @@ def picture_bytes(
     return buffer.getvalue(), kind
 
 def data_uri(
-    image: Tensor | Image.Image, # as for `picture_bytes`
+    image: Tensor | Image.Image, # (3, S, S), uint8, or an RGB picture
 ) -> str:
     "A picture inside of a page."
     data, kind = picture_bytes(image)
@@ -251,7 +255,7 @@ def _row(*children): return widgets.Box(children).add_class('glownb-row')
 
 def fold(
     label: str, # what is inside
-    *children: widgets.Widget,
+    *children: widgets.Widget, # one below the other
 ) -> widgets.VBox:
     "Widgets that a button shows and hides."
     inside = widgets.VBox(children, layout=widgets.Layout(display='none', padding='6px 0 10px 14px', overflow='visible', width='100%'))
@@ -265,7 +269,7 @@ def fold(
 class Tile:
     "A picture with a heading above and a line below; `box` is the widget."
     def __init__(self,
-        heading: str,
+        heading: str, # above the picture; '': none
         width: int, # pixels on the screen
     ):
         self.image, self.line = widgets.Image(format='png', value=base64.b64decode(PIXEL.split(',')[1]), layout=widgets.Layout(width=f'{width}px', height=f'{width}px')), _html(width=f'{width}px')
@@ -318,7 +322,9 @@ class Explorer:
         self.uploads.cleanup()
         self.view.close()
 
-    def wait(self, timeout: float = 60.0) -> bool:
+    def wait(self,
+        timeout: float = 60.0, # seconds for each thread
+    ) -> bool: # is all done?
         "Wait until all is drawn, measured and done, and put it on the screen; False: it took longer."
         is_done = all(thread.wait(timeout) for thread in (self.helper, self.painter, self.judge))
         self._put_up()
@@ -718,7 +724,7 @@ def _write_movie(self: Explorer, s: Settings, span: tuple[float, float], path: P
     return write_movie(torch.stack(there_and_back), path, self.studio.provenance(s, alphas))
 
 def code_html(
-    code: str,
+    code: str, # taken as text
 ) -> str: # HTML
     "Code, with a button that copies it."
     return f'<button class="lm-Widget jupyter-widgets jupyter-button" onclick="navigator.clipboard.writeText(this.nextElementSibling.textContent).then(() => {{ this.textContent = \'Copied\' }})">Copy</button><pre tabindex="0" aria-label="code">{escape(code)}</pre>'
