@@ -6,6 +6,7 @@
 __all__ = ['NOTEBOOK', 'SESSION', 'write_explorer', 'free_port', 'jupyter_lab', 'run_explorer']
 
 # %% ../nbs/16_lab.ipynb #a3e5fa72
+import atexit
 import os
 import secrets
 import signal
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
@@ -73,10 +75,14 @@ def jupyter_lab(
     command = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--ServerApp.ip=127.0.0.1', f'--ServerApp.port={port}', '--ServerApp.port_retries=0', f'--ServerApp.root_dir={folder}'] + ['--allow-root'] * (hasattr(os, 'geteuid') and os.geteuid() == 0)
     with tempfile.TemporaryFile('w+') as log:
         process = subprocess.Popen(command, env=os.environ | dict(env or {}) | dict(JUPYTER_TOKEN=token), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        end = partial(_end, process)
+        atexit.register(end) # also where Python ends in the middle of the block
         try:
             _wait_until_it_answers(f'{address}/api/status?token={token}', process, log, timeout)
             yield address, token, process
-        finally: _end(process)
+        finally:
+            atexit.unregister(end)
+            end()
 
 def _wait_until_it_answers(url, process, log, timeout):
     end = time.monotonic() + timeout
