@@ -17,8 +17,8 @@ import json
 import logging
 import os
 import re
-import signal
 import tempfile
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -307,10 +307,10 @@ class FigureKernel:
     "A process for several notebooks, one after the other; it starts with the first. Ends with its `with` block."
     def __init__(self,
         threads: int | None = None, # for torch; None: as many as there are cores
-    ): self.threads, self.manager = threads, None
+    ): self.threads, self.manager, self.is_over, self.lock = threads, None, False, threading.Lock()
 
     def __enter__(self): return self
-    def __exit__(self, *_): self.close()
+    def __exit__(self, *_): self.close(for_good=True)
 
     def run(self,
         notebook: Path, # .ipynb
@@ -320,28 +320,40 @@ class FigureKernel:
         import nbformat
         import papermill
         from nbclient import NotebookClient
-        if self.manager is None: self._start()
-        with tempfile.TemporaryDirectory() as folder:
-            logging.getLogger('papermill').setLevel(logging.CRITICAL) # errors are raised; nobody has to read them twice
-            done = papermill.execute_notebook(notebook, Path(folder)/notebook.name, parameters, kernel_name='python3', progress_bar=False, request_save_on_cell_execute=False, autosave_cell_every=0, km=self.manager)
-        NotebookClient(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FORGET)]), km=self.manager).execute()
+        manager = self.manager or self._start()
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                logging.getLogger('papermill').setLevel(logging.CRITICAL) # errors are raised; nobody has to read them twice
+                done = papermill.execute_notebook(notebook, Path(folder)/notebook.name, parameters, kernel_name='python3', progress_bar=False, request_save_on_cell_execute=False, autosave_cell_every=0, km=manager)
+            NotebookClient(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FORGET)]), km=manager).execute()
+        finally:
+            if self.is_over: self._end(manager) # one that was closed just now has been started again
         said = '\n'.join(o.text for cell in done.cells for o in cell.get('outputs', []) if o.get('name') == 'stderr')
         return list(dict.fromkeys(re.findall(r'^.*?: UserWarning: (.*)$', said, re.M)))
 
     def _start(self):
         from jupyter_client import AsyncKernelManager
         from jupyter_core.utils import run_sync
-        self.manager = AsyncKernelManager(kernel_name='python3')
         limit = dict(OMP_NUM_THREADS=str(self.threads)) if self.threads and 'OMP_NUM_THREADS' not in os.environ else {}
-        run_sync(self.manager.start_kernel)(extra_arguments=['--log-level=CRITICAL'], env=os.environ | limit | dict(MPLBACKEND='agg'), cwd=os.getcwd()) # nobody looks at the notebook: pictures are drawn once, for their files
+        with self.lock: # who closes waits until there is a process to end
+            if self.is_over: raise RuntimeError('it was closed')
+            manager = AsyncKernelManager(kernel_name='python3')
+            run_sync(manager.start_kernel)(extra_arguments=['--log-level=CRITICAL'], env=os.environ | limit | dict(MPLBACKEND='agg'), cwd=os.getcwd()) # nobody looks at the notebook: pictures are drawn once, for their files
+            self.manager = manager
+        return manager
 
-    def close(self) -> None:
-        "End the process, whatever it does; the next notebook gets a new one. May be called from another thread."
-        manager, self.manager = self.manager, None
+    def close(self, *,
+        for_good: bool = False, # never start another one?
+    ) -> None:
+        "End the process, whatever it does; the next notebook gets a new one, unless it was for good. May be called from another thread."
+        self.is_over |= for_good
+        with self.lock: manager, self.manager = self.manager, None
+        self._end(manager)
+
+    def _end(self, manager):
         process = getattr(manager and manager.provisioner, 'process', None)
         if process is None: return # it never started, or was ended where it did not answer
-        try: os.kill(process.pid, signal.SIGKILL)
-        except ProcessLookupError: pass
+        process.kill()
         process.wait()
         manager.cleanup_connection_file()
 
@@ -365,6 +377,7 @@ def run_figure(
     try: said = kernel.run(notebook, given)
     except BaseException as e:
         kernel.close()
+        for left in out.glob(f'.{name}-*'): left.unlink(missing_ok=True) # what it was about to write
         if isinstance(e, PapermillExecutionError): raise FigureError(f'{name}: {e.evalue}' if e.ename.endswith('InputError') or e.ename == 'NoFaceError' else f'{name}: {e.ename}: {e.evalue}') from None
         if isinstance(e, RuntimeError): raise FigureError(f'{name}: its process ended before it was done, perhaps for want of memory ({e}); close other programs, or make it alone') from None
         raise
@@ -436,7 +449,7 @@ def run_figures(
             made, failed = _follow(names, events)
         except BaseException: # such as Ctrl-C
             todo.clear()
-            for kernel in kernels: kernel.close()
+            for kernel in kernels: kernel.close(for_good=True)
             raise
     for name in names:
         if name in failed and not isinstance(failed[name], FigureError): raise failed[name]
