@@ -40,7 +40,7 @@ from .images import from_uint8, person_photos, to_uint8, write_image
 from .movies import has_ffmpeg, write_movie
 from .plots import PALETTE, html_table
 from .score import known_truth
-from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
+from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, STEP, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
                            load_session, noting, save_session, spec_name, thumbnail)
 
 # %% ../nbs/15_explore.ipynb #034bbe72
@@ -437,7 +437,7 @@ def _face(self: Explorer) -> widgets.Widget:
 
 @patch
 def _intensity(self: Explorer) -> widgets.Widget:
-    self.alpha = widgets.FloatSlider(self.settings.alpha, min=ALPHA_RANGE[0], max=ALPHA_RANGE[1], step=0.01, description='α', readout_format='.2f', tooltip='intensity of the expression', style=dict(description_width='20px'), layout=widgets.Layout(width='100%', margin='0 0 16px')).add_class('glownb-alpha')
+    self.alpha = widgets.FloatSlider(self.settings.alpha, min=ALPHA_RANGE[0], max=ALPHA_RANGE[1], step=STEP, description='α', readout_format='.2f', tooltip='intensity of the expression', style=dict(description_width='20px'), layout=widgets.Layout(width='100%', margin='0 0 16px')).add_class('glownb-alpha')
     self.alpha.observe(lambda c: self.change(alpha=c.new), 'value')
     self.stars = {by: _button(f'α* {name}', tip) for by, name, tip in (('aus', 'AUs', 'the α above 0 whose Action Units are nearest to the source photo'), ('identity', 'identity', 'the largest α that is nearer to the target than to the source'), ('both', 'both', 'the α with the best Action Units of those that are nearer to the target'))}
     for by, button in self.stars.items():
@@ -474,9 +474,9 @@ def _draw(self: Explorer, s: Settings, is_stale: Callable[[], bool]) -> None: # 
             self._post(self._say, ' '.join(notes), 'note')
         self._post(self._paint, self.studio.picture(s))
         if self.about != s.scene: self._post(self._show_references, s, self.studio.album(s.expression).photos[0], self.studio.picture(replace(s, alpha=0.0)).image, known_truth(s.expression, s.target, self.studio.size).get('true'))
-        while self.studio.is_slow and not is_stale() and (ahead := self.studio.ahead(s)): 
+        while not is_stale() and (ahead := self.studio.ahead(s)):
             self.studio.picture(ahead)
-            self._post(self._refine)
+            if self.studio.is_slow: self._post(self._refine)
     except Exception as e: self._post(self._say, str(e) if isinstance(e, InputError) else f'{type(e).__name__}: {e}', 'error')
 
 @patch
