@@ -26,15 +26,20 @@ def cells(path: Path) -> list[dict]:
 def is_exported(cell: dict) -> bool: return bool(re.search(r'^#\|\s*export', cell['source'], re.M))
 
 
+def copy_files(root: Path, folder: Path) -> None:
+    "What git tracks or would track, without the data."
+    listed = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard', '-z'], cwd=root, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split('\0')):
+        if not name.startswith('data/') and (root / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name, follow_symlinks=False)
+
+
 def changed_by_nbdev(root: Path) -> list[str]:
     "Files that exporting or cleaning would change."
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / 'copy'
-        listed = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard', '-z'], cwd=root, capture_output=True, text=True, check=True).stdout
-        for name in filter(None, listed.split('\0')):
-            if not name.startswith('data/') and (root / name).exists():
-                (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(root / name, copy / name, follow_symlinks=False)
+        copy_files(root, copy)
         for command in ('nbdev_export', 'nbdev_clean'):
             subprocess.run([Path(sys.executable).with_name(command)], cwd=copy, check=True, stdout=subprocess.DEVNULL)
         made = sorted(p.relative_to(copy) for pattern in ('nbs/**/*.ipynb', 'glownb/*.py') for p in copy.glob(pattern))
@@ -102,8 +107,12 @@ def problems(root: Path) -> list[str]:
     return [line for check in (changed_by_nbdev, upward_imports, lost_parameters, unexported_names, stale_readme, lint) for line in check(root)]
 
 
+def tell(who: str, lines: list[str], all_is_well: str) -> bool:
+    "Print what is wrong, a line each, or that nothing is; whether something is wrong."
+    for line in lines: print(f'{who}:', line, file=sys.stderr)
+    if not lines: print(f'{who}: {all_is_well}')
+    return bool(lines)
+
+
 if __name__ == '__main__':
-    lines = problems(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT)
-    for line in lines: print('check:', line, file=sys.stderr)
-    if not lines: print('check: notebooks and package agree')
-    sys.exit(bool(lines))
+    sys.exit(tell('check', problems(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT), 'notebooks and package agree'))

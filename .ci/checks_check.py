@@ -18,11 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def copy_of_repository(folder: Path) -> Path:
     "What git tracks or would track, without the data."
-    listed = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard', '-z'], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split('\0')):
-        if not name.startswith('data/') and (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    check.copy_files(ROOT, folder)
     subprocess.run(['git', 'init', '-q', folder], check=True) # the checks ask git for the files
     return folder
 

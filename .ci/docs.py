@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from check import tell
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # What Quarto 1.4 and later know and we use; quarto.org/docs/reference/projects/websites.html and …/formats/html.html list all.
@@ -204,7 +206,5 @@ def problems(root: Path) -> list[str]:
 
 
 if __name__ == '__main__':
-    lines = problems(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT)
-    for line in lines: print('docs:', line, file=sys.stderr)
-    if not lines: print(f'docs: {len(pages(ROOT))} pages are listed, linked and documented')
-    sys.exit(bool(lines))
+    root = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT
+    sys.exit(tell('docs', problems(root), f'{len(pages(root))} pages are listed, linked and documented'))
