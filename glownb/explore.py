@@ -40,7 +40,7 @@ from .images import from_uint8, person_photos, to_uint8, write_image
 from .movies import has_ffmpeg, write_movie
 from .plots import PALETTE, html_table
 from .score import known_truth
-from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, STEP, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
+from .studio import (ALPHA_RANGE, LEVEL_RANGE, PAPER_RANGE, STEP, SWEEP, Inspection, Measures, Picture, Session, Settings, Studio, describe_settings, inspect_photo,
                            load_session, noting, save_session, spec_name, thumbnail)
 
 # %% ../nbs/15_explore.ipynb #034bbe72
@@ -53,13 +53,14 @@ def _end_work() -> None:
     for worker in list(_AT_WORK): worker.thread.join(5)
 
 class Newest:
-    "A thread that works on the newest wish; those that came before it and were not begun are dropped."
+    "A thread that works on the newest wish; those that came before it and were not begun are dropped, unless all are to be done."
     def __init__(self,
         work: Callable[[object, Callable[[], bool]], None], # gets a wish, and a function that says whether a newer one has come
         *,
         rest: float = 0.0, # seconds without a new wish before it begins
+        drops: bool = True, # False: every wish is done, in turn
     ):
-        self.work, self.rest, self.changed = work, rest, threading.Condition()
+        self.work, self.rest, self.drops, self.changed = work, rest, drops, threading.Condition()
         self.wishes, self.is_closed, self.is_busy, self.wished_at = [], False, False, 0.0
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -68,9 +69,9 @@ class Newest:
     def wish(self,
         what: object, # what `work` gets
     ) -> None:
-        "Ask for something, instead of what was asked for before."
+        "Ask for something, instead of what was asked for before, or after it."
         with self.changed:
-            self.wishes, self.wished_at = [what], time.monotonic()
+            self.wishes, self.wished_at = [*([] if self.drops else self.wishes), what], time.monotonic()
             self.changed.notify_all()
 
     def close(self) -> None:
@@ -95,7 +96,7 @@ class Newest:
                 self.changed.wait_for(self._is_stale)
                 while not self.is_closed and (left := self.wished_at + self.rest - time.monotonic()) > 0: self.changed.wait(left)
                 if self.is_closed: return
-                what, self.wishes, self.is_busy = self.wishes[0], [], True
+                (what, *self.wishes), self.is_busy = self.wishes, True
             with torch.no_grad(): self.work(what, self._is_stale)
 
 # %% ../nbs/15_explore.ipynb #21d546ef
@@ -309,7 +310,7 @@ class Explorer:
                                   fold('α for each level', self._levels()), fold('Own photos', self._own_photos()), fold('Save and share', self._saving()),
                                   _html('<p class="quiet">Faces here are synthetic: arithmetic in the latent space of a flow. What is saved says so in its metadata.</p>')],
                                  layout=widgets.Layout(overflow='visible')).add_class('glownb')
-        self.painter, self.judge, self.helper = Newest(self._draw), Newest(self._measure, rest=0.2), Newest(lambda job, _: job())
+        self.painter, self.judge, self.helper = Newest(self._draw), Newest(self._measure, rest=0.2), Newest(lambda job, _: job(), drops=False)
         self.show(self.settings)
         if self.pins: self.helper.wish(self._draw_pins)
 
@@ -544,7 +545,7 @@ def _show_curves(self: Explorer, s: Settings, table: pd.DataFrame) -> None:
     for by, button in self.stars.items():
         button.disabled = not is_whole
         button.description = f'α* {names[by]}' + (f' {stars[by]:g}' if is_whole and stars[by] == stars[by] else '')
-    self.progress.value = f'<p class="quiet">{"α*: " + ", ".join(f"{names[k]} {a:g}" if a == a else f"{names[k]} none" for k, a in stars.items()) if is_whole else f"Measuring over α: {len(table)} of 41" }</p>'
+    self.progress.value = f'<p class="quiet">{"α*: " + ", ".join(f"{names[k]} {a:g}" if a == a else f"{names[k]} none" for k, a in stars.items()) if is_whole else f"Measuring over α: {len(table)} of {len(SWEEP)}"}</p>'
     self.table.value = html_table(table.rename(columns=dict(alpha='α', to_photo='to the photo', to_source='to the source', to_target='to the target', au_error='AU error', rmse='RMSE'))) if is_whole else ''
 
 @patch
@@ -643,11 +644,12 @@ def _look_at_folder(self: Explorer) -> None:
 
 @patch
 def _look_at(self: Explorer, paths: Sequence[Path], spec: str | None) -> None: # spec: None for uploads, which are copied when they are used
-    self.use.disabled, self.found, self.found_spec = True, [], spec
+    self.use.disabled, self.found, self.found_spec, self.looked_at = True, [], spec, paths
     self.seen.value = notice(f'Looking for faces in {len(paths)} photos …')
     def work(): # in the helper's thread
         parts, found = [], []
         for path in paths[:MAX_INSPECTED]:
+            if paths is not self.looked_at: return
             try:
                 seen = inspect_photo(path, self.studio.size, finder=self.studio.finder)
                 if seen.face is not None: found.append(path)
@@ -655,7 +657,8 @@ def _look_at(self: Explorer, paths: Sequence[Path], spec: str | None) -> None: #
             except InputError as e: parts.append(f'<figure>{notice(str(e).replace(str(path), path.name), "error")}</figure>')
             self._post(setattr, self.seen, 'value', ' '.join(parts))
         self._post(done, found + list(paths[MAX_INSPECTED:]))
-    def done(found): self.found, self.use.disabled = found, not found
+    def done(found):
+        if paths is self.looked_at: self.found, self.use.disabled = found, not found # not where others are looked at by now
     self.helper.wish(work)
 
 @patch

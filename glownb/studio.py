@@ -378,7 +378,7 @@ def ahead(self: Studio,
     return replace(s, alpha=min(missing, key=lambda a: abs(a - s.alpha))) if missing else None
 
 # %% ../nbs/14_studio.ipynb #1687186d
-SWEEP = '-0.5:1.5:0.05' # alphas of the curves
+SWEEP = parse_alphas('-0.5:1.5:0.05') # alphas of the curves
 MAX_MEASURED = 500 # pictures whose measures are kept
 SWEEP_PART = 8 # alphas that are judged at a time, so that whoever measures can stop in between
 
@@ -429,11 +429,10 @@ def sweep(self: Studio,
     s: Settings, # whatever its alpha
 ) -> Iterator[pd.DataFrame]: # growing, as `Sweep.table`; the last one is whole
     "Judge a transfer over alpha, a few at a time; raises InputError as `evaluate_sweep` does."
-    alphas = parse_alphas(SWEEP)
     done = self.curves(s)
     yield done
-    for i in range(len(done), len(alphas), SWEEP_PART):
-        done = pd.concat([done, self._judge(s, alphas[i:i + SWEEP_PART])[0].table], ignore_index=True)
+    for i in range(len(done), len(SWEEP), SWEEP_PART):
+        done = pd.concat([done, self._judge(s, SWEEP[i:i + SWEEP_PART])[0].table], ignore_index=True)
         self._tables[s.scene] = done
         yield done
 
@@ -449,7 +448,7 @@ def is_swept(self: Studio,
     s: Settings,
 ) -> bool:
     "Are the curves over alpha whole?"
-    return len(self.curves(s)) == len(parse_alphas(SWEEP))
+    return len(self.curves(s)) == len(SWEEP)
 
 @patch
 def best_alpha(self: Studio,
