@@ -15,7 +15,8 @@ __all__ = ['AUS', 'EYE_DISTANCE', 'FACE_OVAL', 'RIGHT_EYE_UPPER', 'RIGHT_EYE_LOW
            'read_mesh_model', 'Pull', 'AuShape', 'MouthFrame', 'Template', 'template', 'Camera', 'Raster', 'rasterise',
            'Canvas', 'SkinMaps', 'Person', 'shape_names', 'Light', 'Scene', 'HairStyle', 'HairShell', 'au_values',
            'Photo', 'render_photos', 'render', 'render_batch', 'inner_face', 'expression', 'draw_aus', 'draw_photo',
-           'People', 'builtin_people', 'builtin_photo', 'builtin_photos', 'resolve', 'true_render', 'write_people']
+           'People', 'builtin_people', 'builtin_photo', 'builtin_photos', 'resolve', 'photos_of', 'true_render',
+           'write_people']
 
 # %% ../nbs/07_faces.ipynb #a879a5cc
 import functools
@@ -35,7 +36,7 @@ from torch import Tensor
 
 from .align import EYE
 from .core import InputError, progress, shipped_data, write_beside
-from .images import Provenance, write_image
+from .images import Provenance, person_photos, write_image
 
 # %% ../nbs/07_faces.ipynb #35979b00
 AUS = ('AU01', 'AU02', 'AU04', 'AU05', 'AU06', 'AU07', 'AU09', 'AU10', 'AU12', 'AU14', 'AU15', 'AU17', 'AU20', 'AU23', 'AU25', 'AU26', 'AU28', 'AU45')
@@ -2294,6 +2295,12 @@ def resolve(
     if not spec.startswith('@') or name not in builtin_people() or (wanted and wanted not in EXPRESSIONS) or spec.endswith('/'): raise _name_error(spec)
     folder = shipped_data(f'people/{name}')
     return [folder/'expressions'/f'{wanted}.jpg'] if wanted else [folder/'photos'/f'{i:02}.jpg' for i in range(N_PHOTOS)]
+
+def photos_of(
+    spec: str | Path, # a built-in person or expression, a folder, a pattern, or a file
+) -> list[Path]: # at least one
+    "The photos that a name or a path means; raises InputError where there are none."
+    return resolve(spec) if str(spec).startswith('@') else person_photos(spec)
 
 def true_render(
     source: str, # a shipped expression, such as '@eve/smile'

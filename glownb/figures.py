@@ -38,6 +38,7 @@ from .action_units import Detector
 from .align import EyeFinder, align_person
 from .alpha import PAIR, Sweep, alpha_star, evaluate_sweep, leave_one_out, skill_table
 from .core import InputError, make_folder, n_cores, os_error, progress, write_beside
+from .faces import photos_of
 from .glow import Glow, GlowConfig
 from .identity import Embedder, identity_distance
 from .images import Provenance, crop_provenance, load_images, person_photos, resize_square, to_uint8, write_image
@@ -88,7 +89,7 @@ def open_people(
     smoke: bool = False, # True: four photos of each person are enough
 ) -> list[Album]: # one for each of `specs`
     "The albums of several people; raises InputError as `open_album` does."
-    changed = lambda spec: () if str(spec).startswith('@') else tuple((p, p.stat().st_mtime_ns) for p in person_photos(spec))
+    changed = lambda spec: tuple((p, p.stat().st_mtime_ns) for p in photos_of(spec))
     albums = [_album(glow, str(spec), changed(spec), image_size, aligned, cache) for spec in specs]
     if not smoke: return albums
     return [replace(a, paths=a.paths[:4], photos=a.photos[:4], latents=a.latents[:4]) for a in albums]

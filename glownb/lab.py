@@ -24,8 +24,7 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from .core import InputError, make_folder, write_beside
-from .images import person_photos
-from .faces import resolve
+from .faces import photos_of
 
 # %% ../nbs/16_lab.ipynb #b3f37792
 NOTEBOOK, SESSION = 'explorer.ipynb', 'explorer.json' # in the explorer's folder
@@ -38,7 +37,7 @@ def write_explorer(
 ) -> Path: # explorer.ipynb, written anew
     "Write a notebook that opens the explorer; raises InputError where there are no such people, or the folder cannot be written."
     import nbformat
-    for spec in people: resolve(str(spec)) if str(spec).startswith('@') else person_photos(spec)
+    for spec in people: photos_of(spec)
     place = lambda p: p if p.startswith('@') else os.path.abspath(os.path.expanduser(p)) # the kernel runs elsewhere
     weights = os.path.abspath(weights) if Path(weights).is_file() else str(weights)
     given = [repr(weights), *([repr([place(str(p)) for p in people])] if people else []), f'file={SESSION!r}', *(f'{k}={v!r}' for k, v in options.items() if v is not None)]

@@ -31,7 +31,7 @@ from .action_units import Detector, load_detector
 from .align import EyeFinder, align, eye_transform, one_thread
 from .alpha import AlphaStar, alpha_star, evaluate_sweep, keeps_identity
 from .core import InputError, readable_file, write_beside
-from .faces import EXPRESSIONS, builtin_people, resolve
+from .faces import EXPRESSIONS, builtin_people, photos_of, resolve
 from .glow import Glow
 from .identity import Embedder, load_embedder
 from .images import Provenance, open_photo, person_photos, read_image, to_uint8
@@ -150,7 +150,7 @@ def thumbnail(
     spec: str, # a photo
 ) -> Image.Image: # (64, 64), RGB; the middle of the photo
     "A photo in small; raises InputError where it cannot be read."
-    path, = resolve(spec) if spec.startswith('@') else [Path(spec)]
+    path, = photos_of(spec)
     with open_photo(path) as image:
         image.draft('RGB', (4 * THUMB, 4 * THUMB)) # a JPEG can be decoded at a fraction of its size
         return ImageOps.fit(ImageOps.exif_transpose(image).convert('RGB'), (THUMB, THUMB))
@@ -258,7 +258,7 @@ def add_expression(self: Studio,
 ) -> str: # the spec, as it is known from now on
     "Let a photo be chosen as an expression of a person; raises InputError where there is no such photo."
     photo = str(photo)
-    found = resolve(photo) if photo.startswith('@') else person_photos(photo)
+    found = photos_of(photo)
     if len(found) != 1: raise InputError(f'an expression is one photo, but {photo} names {len(found)}; choose one of them')
     photos = self.more.setdefault(str(person), [])
     if photo not in photos: photos.append(photo)
