@@ -9,7 +9,6 @@ __all__ = ['PRESENT', 'SMILE', 'PAPER_RANGE', 'WORST', 'DARK', 'CLAIMS', 'Measur
            'claims', 'claims_text', 'pairs_text', 'write_claims']
 
 # %% ../nbs/13_claims.ipynb #9ab39a40
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from torch import Tensor
 import glownb
 from .action_units import Detector, load_detector
 from .alpha import PAIR, alpha_star, inner_rmse, keeps_identity, skill_table
-from .core import InputError, make_folder, progress, readable_file, write_beside
+from .core import InputError, json_text, make_folder, progress, readable_file, write_beside
 from .faces import AUS, Photo, builtin_people, inner_face, render_photos
 from .glow import Glow
 from .identity import Embedder, load_embedder
@@ -370,5 +369,5 @@ def write_claims(
     content = dict(weights=str(weights), glownb=glownb.__version__, claims=[row | dict(numbers=clean(n)) for row, n in zip(table.to_dict('records'), table.attrs['numbers'])])
     if table.attrs['published_pairs'] is not None: content['published_pairs'] = [clean(r) for r in table.attrs['published_pairs']]
     path = make_folder(folder)/'claims.json'
-    with write_beside(path) as temporary: temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
+    with write_beside(path) as temporary: temporary.write_text(json_text(content), encoding='utf-8')
     return path

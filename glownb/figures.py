@@ -37,7 +37,7 @@ import glownb
 from .action_units import Detector
 from .align import EyeFinder, align_person
 from .alpha import PAIR, Sweep, alpha_star, evaluate_sweep, leave_one_out, skill_table
-from .core import InputError, make_folder, n_cores, os_error, progress, write_beside
+from .core import InputError, json_text, make_folder, n_cores, os_error, progress, write_beside
 from .faces import photos_of
 from .glow import Glow, GlowConfig
 from .identity import Embedder, identity_distance
@@ -390,7 +390,7 @@ def run_figure(
 
 def _add_warnings(path, said) -> None: # so that whoever reads the numbers later knows of them
     numbers = json.loads(path.read_text(encoding='utf-8')) | dict(warnings=said)
-    with write_beside(path) as file: file.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    with write_beside(path) as file: file.write_text(json_text(numbers), encoding='utf-8')
 
 # %% ../nbs/16_figures.ipynb #852c845c
 def write_index(

@@ -8,7 +8,6 @@ __all__ = ['GAP', 'FACE_INCHES', 'PAGE_INCHES', 'PALETTE', 'MARKS', 'PAGE_STYLE'
            'html_page', 'html_table', 'save_table']
 
 # %% ../nbs/14_plots.ipynb #04cb778d
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .core import InputError, write_beside
+from .core import InputError, json_text, write_beside
 from .images import Provenance, stamp
 
 # %% ../nbs/14_plots.ipynb #1169bfee
@@ -219,7 +218,7 @@ def save_figure(
     numbers: Mapping[str, object], # every number quoted, as JSON takes it
 ) -> list[Path]: # the PNG, the SVG and the JSON
     "Write a figure as PNG, SVG and JSON; raises InputError where it cannot be written and ValueError for numbers that JSON has no word for."
-    text, stem = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + '\n', Path(stem)
+    text, stem = json_text(numbers), Path(stem)
     paths = [stem.with_name(stem.name + suffix) for suffix in ('.png', '.svg', '.json')]
     with write_beside(paths[0]) as png, write_beside(paths[1]) as svg, write_beside(paths[2]) as numbers_file:
         for picture in (png, svg):

@@ -30,7 +30,7 @@ from torch import Tensor
 from .action_units import Detector, load_detector
 from .align import EyeFinder, align, eye_transform, one_thread
 from .alpha import AlphaStar, alpha_star, evaluate_sweep, keeps_identity
-from .core import InputError, readable_file, write_beside
+from .core import InputError, json_text, readable_file, write_beside
 from .faces import EXPRESSIONS, builtin_people, photos_of, resolve
 from .glow import Glow
 from .identity import Embedder, load_embedder
@@ -100,8 +100,8 @@ def save_session(
     path: str | Path, # .json
 ) -> Path:
     "Write a session; raises InputError where that fails."
-    text = json.dumps(dict(format=SESSION_FORMAT, **asdict(session)), indent=1, ensure_ascii=False)
-    with write_beside(path) as temporary: temporary.write_text(text + '\n', encoding='utf-8')
+    text = json_text(dict(format=SESSION_FORMAT, **asdict(session)))
+    with write_beside(path) as temporary: temporary.write_text(text, encoding='utf-8')
     return Path(path)
 
 def load_session(
