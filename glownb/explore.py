@@ -779,7 +779,7 @@ def explore(
     settings: Settings | None = None, # to begin with
     folder: str | Path = '.', # where files are saved
     file: str | Path | None = None, # session that is gone on with, and kept up to date; need not exist
-    **options, # of `Studio`: weights, expressions, image_size, aligned, cache, embedder, detector
+    **options, # of `Studio`: weights, expressions, albums, image_size, aligned, cache, embedder, detector
 ) -> Explorer: # shows itself as the last value of a cell
     "Look at transfers: α, people, expressions, and what the judges say; raises InputError where weights, people or a session cannot be used."
     session = load_session(file) if file is not None and Path(file).exists() else None

@@ -204,6 +204,7 @@ class Studio:
         *,
         weights: str | Path = '', # where a `glow` that is no name came from, for the record
         expressions: Mapping[str, Sequence[str | Path]] | None = None, # person → more photos of that person
+        albums: Mapping[str, Album] | None = None, # person or photo → what was aligned and encoded already
         image_size: int | None = None, # side in pixels, where the weights have none of their own
         aligned: bool = False, # take photos as they are?
         cache: str | Path | None = None, # folder that remembers where eyes are
@@ -217,7 +218,7 @@ class Studio:
         self.glow.config.check_size(self.size, self.size)
         self.people, self.more = [], {}
         self.aligned, self.finder, self.judges = aligned, EyeFinder(cache), (embedder, detector)
-        self._albums, self._vectors, self._measured, self._tables, self._lock = {}, {}, {}, {}, threading.RLock()
+        self._albums, self._vectors, self._measured, self._tables, self._lock = dict(albums or {}), {}, {}, {}, threading.RLock()
         self._scene, self._frames = None, {} # α → (3, S, S), uint8, of one scene
         self._seconds = deque(maxlen=5) # that decoding the last pictures took
         for person in people or [f'@{name}' for name in builtin_people()]: self.add_person(person)
