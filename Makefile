@@ -15,6 +15,15 @@ ALPHAS ?=
 OUT ?= figures
 SMOKE ?=
 
+# what the shell gets to see, to the letter: quotes and dollars included
+export GLOWNB_PHOTOS := $(value PHOTOS)
+export GLOWNB_WEIGHTS := $(value WEIGHTS)
+export GLOWNB_SOURCE := $(value SOURCE)
+export GLOWNB_TARGET := $(value TARGET)
+export GLOWNB_EXPRESSION := $(value EXPRESSION)
+export GLOWNB_ALPHAS := $(value ALPHAS)
+export GLOWNB_OUT := $(value OUT)
+
 .DEFAULT_GOAL := help
 .PHONY: help install figures test docs bench prepare check dist constraints clean
 
@@ -27,10 +36,11 @@ install: .venv/.installed
 	@bash .ci/install
 
 figures: install
-	@$(BIN)/glownb figures --out '$(OUT)' \
-	  $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(WEIGHTS),--weights '$(WEIGHTS)') \
-	  $(if $(SOURCE),--source '$(SOURCE)') $(if $(TARGET),--target '$(TARGET)') \
-	  $(if $(EXPRESSION),--expression '$(EXPRESSION)') $(if $(ALPHAS),--alphas '$(ALPHAS)') $(if $(SMOKE),--smoke)
+	@$(BIN)/glownb figures --out "$$GLOWNB_OUT" \
+	  $(if $(value PHOTOS),--photos "$$GLOWNB_PHOTOS") $(if $(value WEIGHTS),--weights "$$GLOWNB_WEIGHTS") \
+	  $(if $(value SOURCE),--source "$$GLOWNB_SOURCE") $(if $(value TARGET),--target "$$GLOWNB_TARGET") \
+	  $(if $(value EXPRESSION),--expression "$$GLOWNB_EXPRESSION") \
+	  $(if $(value ALPHAS),--alphas "$$GLOWNB_ALPHAS") $(if $(SMOKE),--smoke)
 
 test: install
 	@$(BIN)/python .ci/test.py
@@ -46,6 +56,7 @@ bench: install
 prepare: install
 	@$(BIN)/nbdev_export
 	@$(BIN)/nbdev_clean
+	@$(BIN)/python .ci/fronts.py
 	@$(BIN)/python .ci/readme.py
 	@$(BIN)/python .ci/check.py
 	@$(BIN)/python .ci/test.py

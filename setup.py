@@ -1,4 +1,5 @@
 "Everything that setuptools needs stands in settings.ini."
+
 import re
 from configparser import ConfigParser
 from pathlib import Path
@@ -13,7 +14,9 @@ readme = (here / "README.md").read_text(encoding="utf-8")
 # on PyPI nothing lies beside the README, so its relative links and pictures point to the repository
 raw = cfg["git_url"].replace("github.com", "raw.githubusercontent.com") + f"/{cfg['branch']}/"
 readme = re.sub(r"(!\[[^\]]*\]\()(?![a-z]+:|#)", rf"\g<1>{raw}", readme)
-readme = re.sub(r"((?<!!)\[[^\]]*\]\()(?![a-z]+:|#)", rf"\g<1>{cfg['git_url']}/blob/{cfg['branch']}/", readme)
+readme = re.sub(
+    r"((?<!!)\[[^\]]*\]\()(?![a-z]+:|#)", rf"\g<1>{cfg['git_url']}/blob/{cfg['branch']}/", readme
+)
 beside = {"glownb.data": "data", "glownb.nbs.figures": "nbs/figures"}
 pythons = ["3.11", "3.12", "3.13"]
 
@@ -32,7 +35,7 @@ setup(
         "Changelog": f"{cfg['git_url']}/blob/{cfg['branch']}/CHANGELOG.md",
         "Issues": f"{cfg['git_url']}/issues",
     },
-    license="Apache-2.0 AND CC-BY-NC-4.0",  # code; data/
+    license="Apache-2.0 AND CC0-1.0",  # code; data/
     license_files=["LICENSE"],
     classifiers=[
         "Development Status :: 3 - Alpha",
@@ -43,10 +46,10 @@ setup(
     # what ships beside the code: glownb looks for data/ and nbs/figures/ inside the package first
     packages=[*find_packages(include=["glownb", "glownb.*"]), *beside],
     package_dir=beside,
-    package_data={"glownb.data": ["**/*"], "glownb.nbs.figures": ["*.ipynb"]},
+    package_data={"": ["*.pyi"], "glownb.data": ["**/*"], "glownb.nbs.figures": ["*.ipynb"]},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={"dev": cfg["dev_requirements"].split()},
+    extras_require={extra: cfg[f"{extra}_requirements"].split() for extra in ("photos", "dev")},
     entry_points={
         "console_scripts": cfg["console_scripts"].split("\n"),
         "nbdev": [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"],
