@@ -6,10 +6,13 @@ from .action_units import au_error as au_error
 from .action_units import load_detector as load_detector
 from .action_units import present_aus as present_aus
 from .choice import JudgeNames as JudgeNames
+from .choice import PHOTO_GLOW as PHOTO_GLOW
 from .choice import PHOTO_JUDGES as PHOTO_JUDGES
+from .choice import RENDER_GLOW as RENDER_GLOW
 from .choice import RENDER_JUDGES as RENDER_JUDGES
 from .choice import are_rendered as are_rendered
 from .choice import default_judges as default_judges
+from .choice import default_weights as default_weights
 from .dlib import CHIP_BOX as CHIP_BOX
 from .dlib import CHIP_MEAN as CHIP_MEAN
 from .dlib import CHIP_SIDE as CHIP_SIDE

@@ -138,8 +138,8 @@ class ResidualBlock(nn.Module):
         return F.relu(x + self.second(F.relu(self.first(x))))
 
 # %% ../../nbs/50_judges.nets.ipynb #267290a2
-def _are_counts(*numbers, least=1):
-    return all(type(n) is int and least <= n <= 4096 for n in numbers)
+def _are_counts(*numbers, least=1, most=4096):
+    return all(type(n) is int and least <= n <= most for n in numbers)
 
 # %% ../../nbs/50_judges.nets.ipynb #ed50d66d
 @dataclass(frozen=True)
@@ -155,13 +155,11 @@ class JudgeConfig:
         for name in ('widths', 'blocks'):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         has_four = len(self.widths) == len(self.blocks) == 4
-        counts = _are_counts(self.n_features, *self.widths, *self.blocks) and _are_counts(
-            self.n_out, least=0
-        )
-        if not has_four or not counts:
+        counts = _are_counts(self.n_features, *self.widths) and _are_counts(self.n_out, least=0)
+        if not has_four or not counts or not _are_counts(*self.blocks, most=64):
             raise InputError(
-                'a judge has four widths and four numbers of blocks, '
-                f'all of them whole numbers from 1 to 4096; got {self}'
+                'a judge has four widths from 1 to 4096 and four numbers of blocks from 1 to 64, '
+                f'all of them whole; got {self}'
             )
 
 # %% ../../nbs/50_judges.nets.ipynb #33063835
@@ -278,60 +276,76 @@ class Judge:
 class AutoencoderConfig:
     "The shape of an autoencoder; raises InputError for one that cannot be built."
 
-    image_size: int  # side in pixels, a multiple of 16
-    n_latent: int = 256  # numbers that a photo is squeezed into
-    widths: tuple[int, ...] = (32, 64, 128, 192)  # channels at half, quarter, … of the size
+    image_size: int  # side in pixels, a multiple of 4
+    n_channels: int = 8  # of the latent, which has a quarter of the side
+    widths: tuple[int, ...] = (32, 64, 96)  # channels at the whole size, a half, a quarter
 
     def __post_init__(self):
         object.__setattr__(self, 'widths', tuple(self.widths))
-        counts = _are_counts(self.image_size, self.n_latent, *self.widths)
-        if not counts or len(self.widths) != 4 or self.image_size % 16:
+        counts = _are_counts(self.image_size, self.n_channels, *self.widths)
+        if not counts or len(self.widths) != 3 or self.image_size % 4:
             raise InputError(
-                'an autoencoder has four widths from 1 to 4096 '
-                f'and a size that is a multiple of 16; got {self}'
+                'an autoencoder has three widths from 1 to 4096 '
+                f'and a size that is a multiple of 4; got {self}'
             )
+
+    @property
+    def n_latent(self) -> int:
+        "Numbers that a photo is squeezed into."
+        return self.n_channels * (self.image_size // 4) ** 2
 
 # %% ../../nbs/50_judges.nets.ipynb #7b093799
 class Autoencoder(nn.Module):
-    "A convolutional autoencoder: `encode` photos into a few numbers, `decode` them."
+    """A convolutional autoencoder with a latent of a quarter of the side, as under latent diffusion:
+    `encode` photos, `decode` them.
+    """
 
     def __init__(
         self,
         config: AutoencoderConfig,
     ):
         super().__init__()
-        self.config, self.side = config, config.image_size // 16
-        down, up, c = [], [], 3
-        for width in config.widths:
-            down += [_norm_conv(c, width, 2), nn.ReLU(), ResidualBlock(width)]
-            to_c = [nn.Conv2d(width, c, 3, 1, 1)] if c == 3 else [_norm_conv(width, c), nn.ReLU()]
-            up = [ResidualBlock(width), nn.Upsample(scale_factor=2), *to_c, *up]
-            c = width
-        n_seen = c * self.side**2
-        self.down, self.up = nn.Sequential(*down), nn.Sequential(*up)
-        self.squeeze = nn.Linear(n_seen, config.n_latent)
-        self.widen = nn.Linear(config.n_latent, n_seen)
+        self.config = config
+        a, b, c = config.widths
+        self.down = nn.Sequential(
+            *(_norm_conv(3, a), nn.ReLU(), ResidualBlock(a)),
+            *(_norm_conv(a, b, 2), nn.ReLU(), ResidualBlock(b)),
+            *(_norm_conv(b, c, 2), nn.ReLU(), ResidualBlock(c), ResidualBlock(c)),
+            nn.Conv2d(c, 2 * config.n_channels, 1),
+        )
+        self.up = nn.Sequential(
+            *(_norm_conv(config.n_channels, c), nn.ReLU(), ResidualBlock(c), ResidualBlock(c)),
+            *(nn.Upsample(scale_factor=2), _norm_conv(c, b), nn.ReLU(), ResidualBlock(b)),
+            *(nn.Upsample(scale_factor=2), _norm_conv(b, a), nn.ReLU(), ResidualBlock(a)),
+            nn.Conv2d(a, 3, 3, 1, 1),
+        )
 
-    def encode(
+    def moments(
         self,
         x: Tensor,  # (B, 3, S, S) in [0, 1]
-    ) -> Tensor:  # (B, n_latent)
-        "A few numbers for each photo; raises InputError for photos of another size."
+    ) -> tuple[Tensor, Tensor]:  # (B, C, S/4, S/4) each: mean, and logarithm of the variance
+        "What is known of the latents of photos; raises InputError for photos of another size."
         expected = (3, self.config.image_size, self.config.image_size)
         if tuple(x.shape[1:]) != expected:
             raise InputError(
                 f'this autoencoder takes photos (B, {str(expected)[1:]}, got {tuple(x.shape)}'
             )
         centred = (x - 0.5).contiguous(memory_format=torch.channels_last)
-        return self.squeeze(self.down(centred).flatten(1))
+        return self.down(centred).chunk(2, dim=1)
+
+    def encode(
+        self,
+        x: Tensor,  # (B, 3, S, S) in [0, 1]
+    ) -> Tensor:  # (B, C, S/4, S/4)
+        "The mean latent of each photo; raises InputError for photos of another size."
+        return self.moments(x)[0]
 
     def decode(
         self,
-        z: Tensor,  # (B, n_latent)
+        z: Tensor,  # (B, C, S/4, S/4)
     ) -> Tensor:  # (B, 3, S, S); a trained one stays about in [0, 1]
-        "Photos from their numbers."
-        small = F.relu(self.widen(z)).view(len(z), -1, self.side, self.side)
-        return self.up(small) + 0.5
+        "Photos from their latents."
+        return self.up(z) + 0.5
 
 # %% ../../nbs/50_judges.nets.ipynb #916c6c59
 NET_FORMAT = 'glownb net 1'  # changes when old files can no longer be read
@@ -402,6 +416,10 @@ def fill_net(
 ) -> nn.Module:  # in evaluation mode, without gradients
     "A network with weights from a file; raises InputError where they are not its own."
     try:
+        with torch.device('meta'):
+            shapes = {n: t.shape for n, t in build().state_dict().items()}
+        if shapes != {n: t.shape for n, t in tensors.items()}:
+            raise ValueError('its tensors have other names or shapes')
         with torch.random.fork_rng(devices=[]):
             net = build()  # its random beginning is nobody else's business
         net.load_state_dict(tensors)

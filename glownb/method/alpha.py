@@ -50,7 +50,7 @@ def inner_rmse(
 PAIR = ['source', 'expression', 'target']
 PAPER_RANGE = (0.3, 0.5)  # where the paper finds good transfers
 
-
+# %% ../../nbs/61_method.alpha.ipynb #a380b893
 def skill_table(
     results: pd.DataFrame,  # a row for each source, expression, target and alpha, with its error
     error: str,  # its column: 'rmse' or 'au_error'
@@ -72,7 +72,7 @@ def with_losses(
     lost = np.isnan(skill)
     return np.where(lost, min(-1.0, skill[~lost].min(initial=0.0)), skill)
 
-
+# %% ../../nbs/61_method.alpha.ipynb #1dca17f6
 def leave_one_out(
     skill: pd.DataFrame,  # from `skill_table`
 ) -> pd.DataFrame:  # of the same index; columns alpha and skill, NaN where the face is lost there

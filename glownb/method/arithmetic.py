@@ -187,6 +187,7 @@ class LatentFile:
     against: tuple[str, ...] = ()  # of a vector, the photos without the attribute
     name: str = ''  # of a vector, such as 'smile'
     made: str = ''  # UTC, ISO 8601
+    y: int | None = None  # class that they were encoded with, by a Glow with classes
 
 # %% ../../nbs/64_method.arithmetic.ipynb #4b46e280
 def latent_file(
@@ -194,16 +195,15 @@ def latent_file(
     latents: Latents,
     what: str,  # 'photos', 'mean' or 'vector'
     model: str | Path,  # name or file of its weights
-    **says,  # `inputs`, `against` and `name` of `LatentFile`
+    **says,  # `inputs`, `against`, `name` and `y` of `LatentFile`
 ) -> LatentFile:  # made now
     "Latents with their origin, ready to be saved."
     size = 2 * latents.shapes[0][1]
-    names = {k: tuple(Path(p).name for p in v) for k, v in says.items() if k != 'name'}
+    lists = {k: says[k] for k in ('inputs', 'against') if k in says}
+    says |= {k: tuple(Path(p).name for p in v) for k, v in lists.items()}
     made = datetime.now(timezone.utc).isoformat(timespec='seconds')
     marks = model_marks(glow, size)
-    return LatentFile(
-        latents, what, Path(model).name, marks, name=says.get('name', ''), made=made, **names
-    )
+    return LatentFile(latents, what, Path(model).name, marks, made=made, **says)
 
 # %% ../../nbs/64_method.arithmetic.ipynb #f07873e8
 def save_latents(
@@ -232,6 +232,7 @@ def load_latents(
         about = file.metadata()
     try:
         says = {k: json.loads(about[k]) for k in ('what', 'model', 'name', 'made')}
+        says['y'] = json.loads(about.get('y', 'null'))
         lists = {k: tuple(json.loads(about[k])) for k in ('marks', 'inputs', 'against')}
     except (KeyError, TypeError, ValueError):
         raise InputError(

@@ -265,7 +265,7 @@ def by_chance(
     ways = lambda k: math.comb(people, k) * share**k * (1 - share) ** (people - k)
     return sum(ways(k) for k in range(hits, people + 1))
 
-
+# %% ../../nbs/63_method.claims.ipynb #cddb1b61
 def people_needed(
     share: float,  # as in `by_chance`
 ) -> int:
@@ -317,7 +317,7 @@ def nearest_pose(
 # intensity from which an AU is present; AUs of a residual smile
 PRESENT, SMILE = 1.0, ('AU06', 'AU12', 'AU25')
 
-
+# %% ../../nbs/63_method.claims.ipynb #68a6c8cb
 def neutral(
     mean_aus: pd.DataFrame,  # AUs of mean faces, 0–5; index: target
 ) -> tuple[bool, str, float]:  # is it? in words; highest intensity of an AU that is not of a smile

@@ -3,8 +3,10 @@ from .judges import AutoencoderRun as AutoencoderRun
 from .judges import BLUR as BLUR
 from .judges import GroupPhotos as GroupPhotos
 from .judges import IdentityRun as IdentityRun
+from .judges import KL as KL
 from .judges import Labelled as Labelled
 from .judges import NetRun as NetRun
+from .judges import PERCEPTUAL as PERCEPTUAL
 from .judges import RECIPES as RECIPES
 from .judges import RUNS as RUNS
 from .judges import au_agreement as au_agreement
@@ -38,6 +40,14 @@ from .loop import split_held_out as split_held_out
 from .loop import train as train
 from .loop import training_people as training_people
 from .loop import update_average as update_average
+from .pairs import PAIR_LESSONS as PAIR_LESSONS
+from .pairs import PairBatch as PairBatch
+from .pairs import PairConfig as PairConfig
+from .pairs import PairData as PairData
+from .pairs import PairRun as PairRun
+from .pairs import jittered as jittered
+from .pairs import pair_lesson as pair_lesson
+from .pairs import teach_pairs as teach_pairs
 from .teaching import Group as Group
 from .teaching import Groups as Groups
 from .teaching import Lesson as Lesson

@@ -28,13 +28,14 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 
-from ..core import InputError, progress, readable_file, write_beside
+from ..core import InputError, progress, write_beside
 from ..flow.glow import Glow, GlowConfig
 from ..flow.passes import Passes
 from ..people.draw import People
 from ..photos.align import one_thread
 from ..photos.images import load_images
 from ..weights.files import save_glow
+from ..weights.peers import read_checkpoint
 
 # %% ../../nbs/70_training.loop.ipynb #5d6254a4
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def batch_indices(
     places = range(step * batch_size, (step + 1) * batch_size)
     return [_order(n, seed, p // n)[p % n].item() for p in places]
 
-
+# %% ../../nbs/70_training.loop.ipynb #053d9c22
 @functools.lru_cache(maxsize=4)
 def _order(n, seed, again):
     "The order of one pass."
@@ -265,11 +266,18 @@ class Run:
             raise InputError(
                 'the stopped run was trained on other photos; use the same, or start again'
             )
-        self.step, self.seconds = state['step'], state['seconds']
+        self.step, self.seconds = state['step'], float(state['seconds'])
+        if type(self.step) is not int or not 0 <= self.step <= self.config.steps:
+            raise InputError(f'the stopped run says that it is at step {self.step!r}; start again')
         self.compute_in(state['precision'])
         self.model.load_state_dict(state['model'])
         self.average.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])
+        for p, moments in self.optimizer.state.items():
+            if any(t.dim() and t.shape != p.shape for t in moments.values()):
+                raise InputError(
+                    'the optimizer of the stopped run is of another model; start again'
+                )
 
 # %% ../../nbs/70_training.loop.ipynb #965020bc
 @patch
@@ -282,7 +290,7 @@ def advise(
     change = f'a lower lr (now {c.lr:g}), a longer warmup (now {c.warmup}) or a lower clip (now {c.clip:g})'
     return TrainingError(f'the {what} is not finite at step {self.step}; train with {change}')
 
-
+# %% ../../nbs/70_training.loop.ipynb #a9d19361
 @patch
 def descend(
     self: Run,
@@ -311,7 +319,7 @@ def flipped(
     "Each photo mirrored or not."
     return torch.where(torch.rand(len(x), 1, 1, 1, generator=generator) < 0.5, x.flip(-1), x)
 
-
+# %% ../../nbs/70_training.loop.ipynb #463a28fd
 def same_shape(
     glow: Glow,  # weights to go on from
     config: GlowConfig,  # what is to be trained
@@ -330,7 +338,7 @@ def same_shape(
         )
     return glow
 
-
+# %% ../../nbs/70_training.loop.ipynb #d14c6276
 class GlowRun(Run):
     "A training run of a Glow."
 
@@ -424,7 +432,7 @@ def checkpoint_path(
     "Where a run that is under way keeps its state."
     return Path(out).with_suffix('.checkpoint')
 
-
+# %% ../../nbs/70_training.loop.ipynb #5e89fafc
 def best_device(
     asked: str | torch.device | None,  # None: a GPU where there is one
 ) -> torch.device:
@@ -499,7 +507,7 @@ def complete(
         'data': run.data,
     }
 
-
+# %% ../../nbs/70_training.loop.ipynb #49ae37f3
 def train(
     dataset: Sequence[Tensor],  # items (3, S, S) in [0, 1]
     glow_config: GlowConfig,  # its image size is that of the items
@@ -518,7 +526,7 @@ def train(
     info = complete(run, dataset, out, unseen=unseen, save_every=save_every, overwrite=overwrite)
     return finish(run, out, info, half=half)
 
-
+# %% ../../nbs/70_training.loop.ipynb #7fa30640
 def finish(
     run: GlowRun,  # complete
     out: str | Path,  # .safetensors
@@ -540,9 +548,11 @@ def resume(
 ) -> None:  # raises InputError where the file is damaged or belongs to other settings
     "Take up the state of a stopped run."
     try:
-        run.load_state(
-            torch.load(readable_file(checkpoint), map_location=run.device, weights_only=True)
-        )
+        state = read_checkpoint(checkpoint)
+    except InputError as e:
+        raise InputError(f'{e}; delete it to start again') from None
+    try:
+        run.load_state(state)
     except InputError as e:
         raise InputError(f'{checkpoint}: {e} after deleting this file') from None
     except Exception as e:
@@ -562,7 +572,7 @@ def save_checkpoint(
     with write_beside(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
-
+# %% ../../nbs/70_training.loop.ipynb #19cdf9c7
 def go_on(
     run: Run,
     dataset: Sequence[Tensor],  # items (3, S, S) in [0, 1]
@@ -612,7 +622,7 @@ def go_on(
             )
             raise
 
-
+# %% ../../nbs/70_training.loop.ipynb #c8c2e501
 def keep(
     run: Run,
     checkpoint: Path,

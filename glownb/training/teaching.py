@@ -83,7 +83,7 @@ def faded(
     photo: Photo,
     alpha: float,  # 0 or more
 ) -> Photo:
-    "The photo with α times its expression, pose and light."
+    "The photo with α times its expression, pose, gaze and light."
     rest = Light()
     turned = lambda value, at: at + alpha * (value - at)
     azimuth, elevation = (
@@ -95,10 +95,11 @@ def faded(
         photo,
         aus=tuple(aus.tolist()),
         pose=tuple(alpha * p for p in photo.pose),
+        gaze=tuple(alpha * g for g in photo.gaze),
         light=Light(azimuth, elevation),
     )
 
-
+# %% ../../nbs/71_training.teaching.ipynb #88092912
 def draw_look(
     rng: np.random.Generator,
     person: Person,
@@ -127,7 +128,7 @@ class Group:
     inner: Tensor  # (K, 2 L, S, S), 0 to 1: where the looks show brows, eyes, nose, mouth, cheeks and chin
     alphas: Tensor  # (2 L,), 1 for the first L
 
-
+# %% ../../nbs/71_training.teaching.ipynb #4542c162
 def group_photos(
     config: TeachConfig,
     number: int,  # of the group
@@ -156,7 +157,7 @@ def groups_path(
     "Where groups are kept while training goes on."
     return Path(out).with_suffix('.groups')
 
-
+# %% ../../nbs/71_training.teaching.ipynb #21b335e7
 class Groups:
     "Groups of people on disk, rendered when they are first asked for; raises InputError where the folder holds others."
 
@@ -261,7 +262,7 @@ def render_ahead(
         if not groups.known[number]:
             groups.render(number)
 
-
+# %% ../../nbs/71_training.teaching.ipynb #d37d1c6b
 @contextmanager
 def rendering(
     groups: Groups,
@@ -339,7 +340,7 @@ def weighted_log_rmse(
     square = ((made - true).square() * weight).mean((1, 2, 3)) / weight.mean((1, 2, 3))
     return 0.5 * (square + 1e-6).log()
 
-
+# %% ../../nbs/71_training.teaching.ipynb #c06f8b33
 @dataclass(frozen=True, eq=False)
 class Lesson:
     "Transfers to be made within a batch of encoded pictures, and how they should look."
@@ -367,7 +368,7 @@ class Lesson:
         means = of_means.map(lambda t: t.unflatten(0, (people, self.n_means)).mean(1))
         return means[self.target] + (looks[self.source] - means[self.source]) * self.alphas
 
-
+# %% ../../nbs/71_training.teaching.ipynb #c34eb18b
 def make_lesson(
     group: Group,
     config: TeachConfig,
@@ -456,11 +457,28 @@ class TeachRun(GlowRun):
     ) -> float:  # bits per dimension plus the weighted transfer loss, before the update
         "One step of training; raises TrainingError where the loss or its gradient is not finite."
         rng = np.random.default_rng([self.config.seed, self.step])
-        lessons = [
+        return self.learn(self.lessons_of(groups, rng), rng)
+
+    def lessons_of(
+        self,
+        groups: list[Group],
+        rng: np.random.Generator,  # draws what changes
+    ) -> list[Lesson]:  # one of each group
+        "What is learned from groups in this step: means at rest in two of three, of drawn photos in the third."
+        return [
             make_lesson(varied(g, rng), self.teach, rng, (i + self.step) % 3 == 2)
             for i, g in enumerate(groups)
         ]
-        x = torch.cat([l.pictures for l in lessons])
+
+    def learn(
+        self,
+        lessons: list[Lesson],
+        rng: np.random.Generator,  # draws the noise
+        photos: Tensor
+        | None = None,  # (B, 3, S, S) in [0, 1], which count for the likelihood alone
+    ) -> float:  # bits per dimension plus the weighted transfer loss, before the update
+        "One step; raises TrainingError where the loss or its gradient is not finite."
+        x = torch.cat([l.pictures for l in lessons] + ([] if photos is None else [photos]))
         noise = self.model.draw_noise(x, torch.Generator().manual_seed(int(rng.integers(2**31))))
         passes = Passes(self.model, x.shape[2:])
         latents, logdet = passes.encode(self.model.centre(x.to(self.device), noise.to(self.device)))
@@ -486,7 +504,7 @@ def n_groups_in(
     of_group = lessons.people * (1 + (2 + lessons.means) / 3)  # means at rest in two of three
     return max(1, round(batch_size / of_group))
 
-
+# %% ../../nbs/71_training.teaching.ipynb #8db26667
 def teach(
     glow_config: GlowConfig,  # with an image size
     config: TrainConfig,  # `batch_size` is the number of groups in a step
