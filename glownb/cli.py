@@ -17,7 +17,16 @@ import typer
 
 import glownb
 from .core import InputError, in_short
-from .verbs import Aligned, Out, Size, Weights, eye_cache, listed_specs, verbs
+from .measures import measures
+from .study_commands import study_app
+from glownb.verbs import (
+    Aligned,
+    FittingWeights,
+    Out,
+    chosen_weights,
+    eye_cache,
+    verbs,
+)
 
 # %% ../nbs/99_cli.ipynb #bdf010a7
 app = typer.Typer(
@@ -58,225 +67,42 @@ def options(
 
 # %% ../nbs/99_cli.ipynb #a72b90e4
 app.add_typer(verbs)
+app.add_typer(measures)
 
-# %% ../nbs/99_cli.ipynb #59542faa
-@app.command()
-def train(
-    out: Annotated[
-        Path,
-        typer.Option(
-            help='File for the weights, .safetensors. A checkpoint stands beside it while training.'
-        ),
-    ],
-    photos: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help=(
-                'Folders (with those below), patterns in quotes, files, @eve or -: photos of anybody, '
-                'the more the better. '
-                '@people: rendered people.'
-            )
-        ),
-    ] = None,
-    size: Size = 64,
-    levels: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help=(
-                'Levels, each at half the resolution of the one before; '
-                'the size is a multiple of 2 to that power.'
-            ),
-        ),
-    ] = 4,
-    depth: Annotated[int, typer.Option(min=1, help='Flow steps of each level.')] = 16,
-    width: Annotated[int, typer.Option(min=1, help='Hidden channels of the coupling nets.')] = 128,
-    coupling: Annotated[
-        str,
-        typer.Option(help='How a coupling layer changes half of the channels: additive or affine.'),
-    ] = 'additive',
-    bits: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=8,
-            help='Bits of the dequantisation noise: 5 is smooth, 8 keeps every detail.',
-        ),
-    ] = 5,
-    quantize: Annotated[
-        bool,
-        typer.Option(
-            help='Reduce photos to that many bits, as the original does? Shows as banding.'
-        ),
-    ] = False,
-    steps: Annotated[int, typer.Option(min=1, help='Number of updates.')] = 3000,
-    batch_size: Annotated[int, typer.Option(min=1, help='Photos in each update.')] = 32,
-    lr: Annotated[float, typer.Option(help='Peak learning rate of Adam.')] = 1e-3,
-    ema: Annotated[
-        float,
-        typer.Option(
-            help=(
-                'Decay of the averaged weights for each update, 0 to 1; '
-                'the average is what is written.'
-            )
-        ),
-    ] = 0.998,
-    warmup: Annotated[
-        int, typer.Option(min=0, help='Updates in which the learning rate rises from 0.')
-    ] = 200,
-    clip: Annotated[
-        float, typer.Option(help='Largest norm of the gradient; a longer one is shortened.')
-    ] = 5.0,
-    seed: Annotated[
-        int, typer.Option(help='Seed of the order of photos, of noise and of the first weights.')
-    ] = 0,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help=(
-                'Numbers that the coupling nets compute with: float32, bfloat16, or auto, '
-                'whichever is faster here.'
-            )
-        ),
-    ] = 'auto',
-    half: Annotated[
-        bool,
-        typer.Option(
-            '--half',
-            help='Write the kernels of the coupling nets as 16-bit floats, in half the space.',
-        ),
-    ] = False,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Where it runs: cpu, cuda, cuda:1, mps (see 'glownb doctor'). "
-                "By default a GPU where there is one."
-            )
-        ),
-    ] = None,
-    aligned: Aligned = False,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                'Train a network beside the flow on rendered people instead: faces-id, '
-                'faces-au or faces-ae. Its settings are fixed.'
-            )
-        ),
-    ] = None,
-    arithmetic: Annotated[
-        bool,
-        typer.Option(
-            '--arithmetic',
-            help=(
-                'Teach the Glow that its arithmetic holds, on rendered people: each update then '
-                'sees groups of people with the same expressions, about a batch of photos in all.'
-            ),
-        ),
-    ] = False,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            '--from', help='Name or file of a Glow to go on from, whose shape the new one has.'
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            '--overwrite', help='Train anew where the file or a stopped run of it exists.'
-        ),
-    ] = False,
+# %% ../nbs/99_cli.ipynb #e5a0c001
+def say_few(
+    *albums,  # Album, of people
 ) -> None:
-    """Fit a Glow to photos. Ctrl-C stops; the same command goes on.
+    "Say what a mean face is worth where somebody has few photos."
+    from glownb.method.transfer import FEW
 
-    The defaults fit a small Glow to a few hundred photos in some minutes on two cores.
-
-    Example: glownb train photos/ --out mine.safetensors
-
-    Example: glownb train @people --out faces.safetensors
-
-    Example: glownb train @people --arithmetic --out taught.safetensors
-
-    Example: glownb train --judge faces-au --out faces-au.safetensors
-    """
-    from dataclasses import replace
-
-    from glownb.core import make_folder
-    from glownb.flow.glow import GlowConfig
-    from glownb.photos.align import EyeFinder, align_person
-    from glownb.photos.folders import training_photos
-    from glownb.training.loop import PhotoFiles, TrainConfig, training_people
-    from glownb.training.loop import train as fit
-    from glownb.weights.names import load_glow
-
-    if out.suffix != '.safetensors':
-        raise InputError(f'{out}: weights are written to a file that ends in .safetensors')
-    if out.exists() and not overwrite:
-        raise InputError(f'{out} exists; choose another name, or pass --overwrite to train anew')
-    begin = load_glow(start) if start else None
-    shape = (
-        begin.config
-        if begin
-        else GlowConfig(
-            size, levels, depth, width, coupling=coupling, lu=True, n_bits=bits, quantize=quantize
-        )
-    )
-    config = TrainConfig(
-        steps=steps,
-        batch_size=batch_size,
-        lr=lr,
-        ema=ema,
-        warmup=warmup,
-        clip=clip,
-        seed=seed,
-        precision=precision,
-    )
-    make_folder(out.parent)
-    if judge:
-        from glownb.training.judges import train_judge
-
-        if photos:
-            raise InputError(f'{judge} is trained on rendered people; leave out {" ".join(photos)}')
-        info = train_judge(judge, out, size=size, device=device, overwrite=overwrite)
-        print(
-            f'{out}: {judge}, {info["steps"]} steps, '
-            + ', '.join(
-                f'{k.replace("_", " ")} {v}' for k, v in info.items() if k.startswith('held_out')
+    for album in albums:
+        if len(album.paths) < FEW:
+            print(
+                f'glownb: {album.name} holds {len(album.paths)} '
+                f'photo{"s" * (len(album.paths) > 1)}, so the mean face is hardly '
+                'more than these; about 20 make a good one, or name one photo with --base',
+                file=sys.stderr,
             )
-        )
-        return
-    if not photos:
-        raise InputError(
-            'say what to train on: photos (a folder, a pattern, files), '
-            '@people for rendered people, or --judge'
-        )
-    size, unseen = shape.image_size or size, None
-    given = dict(device=device, start=begin, half=half, overwrite=overwrite)
-    if arithmetic:
-        from glownb.training.teaching import TeachConfig, n_groups_in, teach
 
-        if photos != ['@people']:
-            raise InputError(
-                'arithmetic is taught on rendered people, whose true transfers are known; '
-                f'pass @people instead of {" ".join(photos)}'
-            )
-        lessons = TeachConfig()
-        config = replace(config, batch_size=n_groups_in(batch_size, lessons))
-        teach(shape, config, lessons, out, **given)
-        print(f'{out}: a Glow for {size} × {size}, taught its arithmetic')
-        return
-    if photos == ['@people']:
-        data, unseen = training_people(size)
-    else:
-        paths = training_photos(listed_specs(photos))
-        data = (
-            PhotoFiles(paths, size)
-            if aligned
-            else align_person(paths, size, finder=EyeFinder(eye_cache())).faces
-        )
-    fit(data, shape, config, out, unseen=unseen, **given)
-    print(f'{out}: a Glow for {size} × {size}, fitted to {len(data)} photos')
+# %% ../nbs/99_cli.ipynb #e5a0c002
+def base_photo(
+    glow,  # Glow
+    spec: str | None,  # a photo, or 'photo'
+    album,  # Album, of the person
+    given: dict,  # how photos are opened
+):  # Album of one photo, or None
+    "The photo that takes the place of a mean face."
+    from glownb.method.transfer import check_one_photo, typical_photo
+    from glownb.pictures.numbers import open_people
+
+    if spec is None:
+        return None
+    if spec == 'photo':
+        return typical_photo(album)
+    (photo,) = open_people(glow, [spec], **given)
+    check_one_photo(photo.name, len(photo.paths))
+    return photo
 
 # %% ../nbs/99_cli.ipynb #1ac44a90
 @app.command()
@@ -294,7 +120,7 @@ def transfer(
         str,
         typer.Option(help='The person who gets it: about 20 photos, or a built-in person (@dan).'),
     ],
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
     out: Out = Path('transfer'),
     alpha: Annotated[
         str,
@@ -305,26 +131,54 @@ def transfer(
             )
         ),
     ] = '0.3:0.5:0.02',
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                'What the expression is put on, instead of the mean face: a photo of the target, '
+                "or 'photo' for the one that is nearest to the mean face."
+            )
+        ),
+    ] = None,
+    source_base: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                'What the expression is compared with, instead of the mean face: '
+                "a neutral photo of the source, or 'photo' as for --base."
+            )
+        ),
+    ] = None,
     size: Annotated[
         int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')
     ] = None,
     aligned: Aligned = False,
 ) -> None:
-    """Put the source's expression on the target's mean face: a picture for each α, and one of them all.
+    """Put the source's expression on the target's mean face or photo: a picture for each α, and one of them all.
 
     Example: glownb transfer --source @eve --expression @eve/smile --target @dan
 
-    Example: glownb transfer --source eve/ --expression eve/smile.jpg --target dan/ --weights mine.safetensors --out smile
+    Example: glownb transfer --source eve/ --expression eve/smile.jpg --target dan/ --base photo --out smile
+
+    Example: glownb transfer --source eve/ --expression eve/smile.jpg --target dan/ --weights mine.safetensors
     """
     from glownb.method.transfer import parse_alphas
     from glownb.pictures.figures import write_transfer
     from glownb.pictures.numbers import figure_glow, open_people
 
+    weights = chosen_weights(weights, source, expression, target)
     alphas, glow = parse_alphas(alpha), figure_glow(weights, image_size=size)
-    albums = open_people(
-        glow, [source, expression, target], image_size=size, aligned=aligned, cache=eye_cache()
-    )
-    for path in write_transfer(glow, weights, *albums, alphas, out):
+    given = dict(image_size=size, aligned=aligned, cache=eye_cache())
+    albums = open_people(glow, [source, expression, target], **given)
+    say_few(albums[0], albums[2])
+    bases = {
+        name: base_photo(glow, spec, album, given)
+        for name, spec, album in (
+            ('base', base, albums[2]),
+            ('source_base', source_base, albums[0]),
+        )
+    }
+    for path in write_transfer(glow, weights, *albums, alphas, out, **bases):
         print(path)
 
 # %% ../nbs/99_cli.ipynb #ef4f6bbe
@@ -339,7 +193,7 @@ def explore(
             )
         ),
     ] = None,
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
     out: Annotated[
         Path,
         typer.Option(
@@ -362,8 +216,8 @@ def explore(
         str | None,
         typer.Option(
             help=(
-                'Who judges identity: faces-id for rendered faces, '
-                'vggface2 or casia-webface for photos. By default faces-id.'
+                'Who judges identity: faces-id for rendered faces, dlib, vggface2 or '
+                'casia-webface for photos. By default what fits the people.'
             )
         ),
     ] = None,
@@ -371,8 +225,8 @@ def explore(
         str | None,
         typer.Option(
             help=(
-                'Who reads Action Units: faces-au for rendered faces, openface, pyfeat-v2, '
-                'pyfeat-xgb or pyfeat-multitask for photos. By default faces-au.'
+                'Who reads Action Units: faces-au for rendered faces, mediapipe, openface, '
+                'pyfeat-v2, pyfeat-xgb or pyfeat-multitask for photos. By default what fits.'
             )
         ),
     ] = None,
@@ -386,6 +240,7 @@ def explore(
     from glownb.lab.jupyter import run_explorer, write_explorer
     from glownb.pictures.numbers import figure_glow
 
+    weights = chosen_weights(weights, *(people or ['@eve']))
     figure_glow(weights, image_size=size)  # before JupyterLab, not after
     notebook = write_explorer(
         out,
@@ -399,6 +254,19 @@ def explore(
     )
     run_explorer(notebook, port=port)
 
+# %% ../nbs/99_cli.ipynb #e5a0c003
+def people_below(
+    folder: str,  # with a folder for each person
+) -> list[str]:  # two or more folders, sorted, at most five
+    "The people in a folder of people."
+    below = sorted(p for p in Path(folder).expanduser().glob('*/') if not p.name.startswith('.'))
+    if len(below) < 2:
+        raise InputError(
+            f'{folder}: expected a folder for each of at least two people; '
+            'or name photos with --source and --target'
+        )
+    return [str(p) for p in below[:5]]
+
 # %% ../nbs/99_cli.ipynb #95b1ec88
 @app.command()
 def figures(
@@ -408,14 +276,26 @@ def figures(
     out: Out = Path('figures'),
     photos: Annotated[
         str | None,
-        typer.Option(help='Photos of anybody: a small Glow is fitted to them first, and kept.'),
+        typer.Option(
+            help=(
+                'A folder of people, a folder each: the first is the source, the others are targets, '
+                'unless --source and --target say otherwise. With --fit, photos of anybody.'
+            )
+        ),
     ] = None,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            '--fit',
+            help='Fit photos-64 to the photos first, which takes some minutes, and keep it.',
+        ),
+    ] = False,
     weights: Annotated[
         str | None,
         typer.Option(
             help=(
-                'Name, file or address of a Glow, instead of fitting one. '
-                'By default faces-64 for built-in people.'
+                'Name, file or address of a Glow. '
+                'By default faces-64 for rendered people, photos-64 for photos.'
             )
         ),
     ] = None,
@@ -456,23 +336,23 @@ def figures(
         ),
     ] = None,
     embedder: Annotated[
-        str,
+        str | None,
         typer.Option(
             help=(
-                'Who judges identity: faces-id for rendered faces, '
-                'vggface2 or casia-webface for photos.'
+                'Who judges identity: faces-id for rendered faces, dlib, vggface2 or '
+                'casia-webface for photos. By default what fits the people.'
             )
         ),
-    ] = 'faces-id',
+    ] = None,
     detector: Annotated[
-        str,
+        str | None,
         typer.Option(
             help=(
-                'Who reads Action Units: faces-au for rendered faces, openface, pyfeat-v2, '
-                'pyfeat-xgb or pyfeat-multitask for photos.'
+                'Who reads Action Units: faces-au for rendered faces, mediapipe, openface, '
+                'pyfeat-v2, pyfeat-xgb or pyfeat-multitask for photos. By default what fits.'
             )
         ),
-    ] = 'faces-au',
+    ] = None,
     smoke: Annotated[
         bool, typer.Option('--smoke', help='A quick try: a tiny Glow without training.')
     ] = False,
@@ -485,29 +365,35 @@ def figures(
 
     Example: glownb figures fig3_transfer --out mine --weights mine.safetensors --source @ada --target @bea
 
-    Example: glownb figures --photos people/ --source 'people/001_*' --target 'people/004_*' --target 'people/007_*'
+    Example: glownb figures --photos people/ --out mine
+
+    Example: glownb figures --source 'people/001_*' --target 'people/004_*' --target 'people/007_*'
     """
     import shlex
 
+    from glownb.judges.choice import default_judges
     from glownb.method.transfer import parse_alphas
     from glownb.photos.folders import person_photos
     from glownb.pictures.figures import fit_photos, run_figures
 
-    ours = all(spec.startswith('@') for spec in [source or '@', *(target or [])])
-    if photos and not (source and target) or not (photos or weights or smoke or ours):
+    if photos and not (source or target or fit):
+        source, *target = people_below(photos)
+    theirs = [s for s in (source, *(target or [])) if s]
+    if fit and not photos or bool(source) != bool(target) and not theirs[0].startswith('@'):
         raise InputError(
-            'say whose faces to use: --source and --target (photos of two people), '
-            'and --photos (photos to fit a small Glow to) or --weights (a file); with make: '
-            'make figures PHOTOS=people SOURCE=\'people/001_*\' TARGET=\'people/004_*\''
+            'say whose faces to use: --photos (a folder of people, a folder each), '
+            'or --source and --target (photos of two people); with make: '
+            'make figures SOURCE=\'people/001_*\' TARGET=\'people/004_*\''
         )
+    judges = default_judges(*(theirs or ['@eve']))
     given = dict(
         image_size=size,
         aligned=aligned,
         smoke=smoke,
         cache=str(eye_cache()),
         others=others,
-        embedder=embedder,
-        detector=detector,
+        embedder=embedder or judges.embedder,
+        detector=detector or judges.detector,
     )
     if source or expression or target:
         source, target = source or '@eve', target or ['@dan']
@@ -532,76 +418,17 @@ def figures(
         )
     if alphas:
         given['alphas'] = parse_alphas(alphas).tolist()
-    if photos or weights:
-        given['weights'] = weights or str(
+    if fit:
+        weights = str(
             fit_photos(photos, out / 'weights', aligned=aligned, cache=eye_cache()).resolve()
         )
+    given['weights'] = chosen_weights(weights, *(theirs or ['@eve']))
     options = shlex.join(word for word in sys.argv[2:] if word not in (names or ()))
     for path in run_figures(out, given, names=names or (), options=options):
         print(path)
 
-# %% ../nbs/99_cli.ipynb #e5e73172
-@app.command()
-def score(
-    weights: Annotated[
-        str, typer.Argument(help="Name (see 'glownb weights list'), file or web address of a Glow.")
-    ] = 'faces-64',
-    twin: Annotated[
-        str | None,
-        typer.Option(help='The same flow, trained for likelihood alone, to be measured beside it.'),
-    ] = None,
-    out: Out = Path('score'),
-) -> None:
-    """Measure a Glow on the built-in people, whose true transfers are known.
-
-    200 transfers, each compared with the true picture; a minute or two for 64 × 64 on two cores.
-
-    Example: glownb score mine.safetensors
-    """
-    from glownb.core import make_folder
-    from glownb.method.score import score
-    from glownb.weights.names import load_glow
-
-    glow = load_glow(weights).freeze()
-    make_folder(out)
-    outcome = score(glow, weights, twin=load_glow(twin).freeze() if twin else None)
-    print(outcome.table().to_string(index=False, justify='left'))
-    for path in outcome.write(out):
-        print(path)
-
-# %% ../nbs/99_cli.ipynb #9f5f34f1
-@app.command()
-def claims(
-    published: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the paper's own numbers: action_units.csv and identity_distances.csv."
-        ),
-    ] = None,
-    weights: Weights = 'faces-64',
-    out: Out = Path('claims'),
-) -> None:
-    """Put each claim of the paper to the built-in people, and to the paper's own numbers.
-
-    A few minutes for 64 × 64 on two cores.
-
-    Example: glownb claims
-
-    Example: glownb claims --published published/ --weights mine.safetensors
-    """
-    from glownb.core import make_folder
-    from glownb.method.claims import claims, claims_text, pairs_text, read_published, write_claims
-    from glownb.weights.names import load_glow
-
-    if published is not None:
-        read_published(published)  # before the work, not after
-    glow = load_glow(weights).freeze()
-    make_folder(out)
-    table = claims(glow, published=published)
-    print(claims_text(table))
-    if published is not None:
-        print(pairs_text(table))
-    print(write_claims(table, out, weights))
+# %% ../nbs/99_cli.ipynb #b9e4c7d2
+app.add_typer(study_app, name='study')
 
 # %% ../nbs/99_cli.ipynb #111e28e1
 weights_app = typer.Typer(
@@ -761,7 +588,7 @@ def _run(words: list[str]) -> int:
         _leave('stopped', 130)
     return status or 0
 
-
+# %% ../nbs/99_cli.ipynb #03846c05
 def _unexpected(error: Exception) -> str:
     "What is said of an error that nobody expected."
     text = ' '.join(str(error).split())
@@ -770,7 +597,7 @@ def _unexpected(error: Exception) -> str:
         f'Please report it at {REPORT} with what `glownb --debug …` prints'
     )
 
-
+# %% ../nbs/99_cli.ipynb #08a77382
 def _leave(says: str, status: int) -> None:
     print(f'glownb: {says}', file=sys.stderr)
     sys.exit(status)
@@ -783,7 +610,7 @@ def _stop(number, frame) -> None:
     "End as Ctrl-C does, so that whatever is under way cleans up."
     raise KeyboardInterrupt
 
-
+# %% ../nbs/99_cli.ipynb #75dc7723
 def main() -> None:
     "Run the command line."
     warnings.showwarning = _show_warning

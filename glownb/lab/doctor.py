@@ -235,6 +235,8 @@ def check_cache(
 SHIPPED = (
     'people',
     'weights/faces-64.safetensors',
+    'weights/faces-64-untaught.safetensors',
+    'weights/photos-64.safetensors',
     'weights/faces-id.safetensors',
     'weights/faces-au.safetensors',
     'weights/faces-ae.safetensors',

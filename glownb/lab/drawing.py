@@ -381,7 +381,7 @@ def measures_html(
     listed = ''.join(f'<dt>{k}</dt><dd>{v}</dd>' for k, v in rows.items())
     return f'<dl>{listed}</dl>' + ''.join(notice(n, 'note') for n in m.notes)
 
-
+# %% ../../nbs/91_lab.drawing.ipynb #8eb9018a
 def _skill_text(skill):
     if math.isnan(skill):
         return 'not defined, the mean face has no error'
@@ -389,7 +389,7 @@ def _skill_text(skill):
         return f"{skill:.0%} of the mean face's error is gone"
     return f'{-skill:.0%} more error than the mean face'
 
-
+# %% ../../nbs/91_lab.drawing.ipynb #cb9cc93f
 def _identity_text(m):
     if math.isnan(m.row.to_target):
         return 'no face found'

@@ -38,6 +38,7 @@ from glownb.lab.drawing import (
 from glownb.lab.panels import (
     LABELS,
     PIXEL,
+    Clips,
     OwnPhotos,
     Saving,
     Tile,
@@ -67,7 +68,7 @@ from ..photos.images import to_uint8
 from ..pictures.plots import html_table
 
 # %% ../../nbs/93_lab.explorer.ipynb #8f15cd14
-class Explorer(OwnPhotos, Saving):
+class Explorer(OwnPhotos, Saving, Clips):
     """Widgets that show a studio, shown where this is the last value of a cell; `close` ends its
     threads.
     """
@@ -108,6 +109,7 @@ class Explorer(OwnPhotos, Saving):
                 self._pinned(),
                 fold('Table over α', self.table),
                 fold('α for each level', self._levels()),
+                fold('Play a clip', self._clips()),
                 fold('Own photos', self._own_photos()),
                 fold('Save and share', self._saving()),
                 html_box(
@@ -117,10 +119,11 @@ class Explorer(OwnPhotos, Saving):
             ],
             layout=widgets.Layout(overflow='visible'),
         ).add_class('glownb')
-        self.painter, self.judge, self.helper = (
+        self.painter, self.judge, self.helper, self.projector = self.threads = (
             Newest(self._draw, failed=self._failed),
             Newest(self._measure, rest=0.2, failed=self._failed),
             Newest(lambda job, _: job(), drops=False, failed=self._failed),
+            Newest(self._project, failed=self._failed),
         )
         self.show(self.settings)
         if self.pins:
@@ -136,7 +139,7 @@ def _ipython_display_(self: Explorer) -> None:
 def close(self: Explorer) -> None:
     "End the threads and take the widgets off the page."
     self.is_closed = True
-    for thread in (self.painter, self.judge, self.helper):
+    for thread in self.threads:
         thread.close()
     self.uploads.cleanup()
     self.view.close()
@@ -150,7 +153,8 @@ def wait(
     """Wait until all is drawn, measured and done, and put it on the screen; False: it took
     longer.
     """
-    is_done = all(thread.wait(timeout) for thread in (self.helper, self.painter, self.judge))
+    order = (self.helper, self.projector, self.painter, self.judge)
+    is_done = all(thread.wait(timeout) for thread in order)
     self._put_up()
     return is_done
 
@@ -210,6 +214,8 @@ def show(
         self._paint(blend)
     self.painter.wish(settings)
     self.judge.wish(settings)
+    if self.reel and self.reel_shown and self.reel_shown[0] != settings.target:
+        self._turn_to(self.clip_frame.value)
     for w in (self.measures, self.profile):
         w.add_class('waiting')
 
@@ -442,9 +448,11 @@ def _draw(
                 f'Reading and encoding the photos of {spec_name(s.source)} and '
                 f'{spec_name(s.target)} …',
             )
-            with noting() as notes:
-                self.studio.latents(s, torch.zeros(1))
+            with noting() as notes:  # another wish may well be for people whose photos are there
+                is_whole = all(not is_stale() for _ in self.studio.opening(s))
             self._post(self._say, ' '.join(notes), 'note')
+            if not is_whole:
+                return
         self._post(self._paint, self.studio.picture(s))
         if self.about != s.scene:
             self._post(
@@ -558,7 +566,7 @@ def _show_no_measures(self: Explorer, s: Settings, says: str) -> None:
     self.measures.value, self.profile.value, self.progress.value = notice(says, 'error'), '', ''
     self.measures.remove_class('waiting')
 
-
+# %% ../../nbs/93_lab.explorer.ipynb #e30ebd48
 @patch
 def _star(self: Explorer, s: Settings, by: str) -> float:  # NaN: there is none
     try:
@@ -621,7 +629,7 @@ def _pinned(self: Explorer) -> widgets.Widget:
     self.pin_row, self.pin_faces = row_of(), {}
     return self.pin_row
 
-
+# %% ../../nbs/93_lab.explorer.ipynb #ab357e59
 @patch
 def pin_face(self: Explorer) -> None:
     "Keep the settings of the moment beside the others."

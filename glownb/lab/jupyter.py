@@ -74,7 +74,7 @@ def write_explorer(
 # what lies on this machine is never asked for through a proxy
 _open_here = build_opener(ProxyHandler({})).open
 
-
+# %% ../../nbs/95_lab.jupyter.ipynb #e8cc8839
 def free_port(
     wanted: int | None = None,  # None: any
 ) -> int:

@@ -16,7 +16,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,9 +36,10 @@ from ..method.alpha import AlphaStar, alpha_star, keeps_identity, sweep
 from ..method.score import known_truth
 from glownb.method.transfer import (
     Album,
+    album_photos,
     check_one_photo,
+    encode_photos,
     expression_vector,
-    open_album,
     parse_alphas,
     transfer_latents,
 )
@@ -54,7 +55,7 @@ from ..weights.names import load_glow
 ALPHA_RANGE = (-0.5, 1.5)  # that the slider spans: a little against the expression, and beyond it
 LEVEL_RANGE = (0.0, 1.5)  # of the factor of each level
 
-
+# %% ../../nbs/90_lab.studio.ipynb #86103260
 def _number(value, what, low, high):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise InputError(f'{what} must be a number from {low:g} to {high:g}, got {value!r}')
@@ -335,13 +336,10 @@ class Studio:
         self.glow.config.check_size(self.size, self.size)
         self.people, self.more = [], {}
         self.aligned, self.finder, self.judges = aligned, EyeFinder(cache), (embedder, detector)
-        self._albums, self._vectors, self._measured, self._tables, self._lock = (
-            dict(albums or {}),
-            {},
-            {},
-            {},
-            threading.RLock(),
-        )
+        self._albums, self._begun = dict(albums or {}), {}
+        self._vectors, self._measured, self._tables = {}, {}, {}
+        # nobody who draws waits for `_opening`, which is held for as long as one photo takes
+        self._lock, self._opening = threading.RLock(), threading.Lock()
         self._scene, self._frames = None, {}  # α → (3, S, S), uint8, of one scene
         self._seconds = deque(maxlen=5)  # that decoding the last pictures took
         for person in people or [f'@{name}' for name in builtin_people()]:
@@ -433,17 +431,73 @@ def first_settings(self: Studio) -> Settings:
 
 # %% ../../nbs/90_lab.studio.ipynb #b3d305af
 @patch
+def _encoding(self: Studio, spec: str) -> Iterator[Album | None]:
+    "Find eyes, then encode, one photo at a time: None after each, and the album with the last."
+    if not self.aligned and not spec.startswith('@'):
+        for path in person_photos(spec):
+            with suppress(InputError), one_thread():  # what is wrong with it is said below
+                self.finder(path, read_image(path))
+            yield None
+    name, found = album_photos(
+        self.glow, spec, image_size=self.size, aligned=self.aligned, finder=self.finder
+    )
+    parts = []
+    for photo in found.faces.split(1):
+        yield None
+        parts.append(encode_photos(self.glow, photo))
+    yield Album(name, found.paths, found.faces, Latents.stack(parts))
+
+# %% ../../nbs/90_lab.studio.ipynb #c455472e
+@patch
+def open_part(
+    self: Studio,
+    spec: str,  # a person or a photo
+) -> bool:  # is it open now?
+    """Take up one more photo of a person, unless another thread is at it.
+
+    Raises InputError as `open_album` does.
+    """
+    if spec in self._albums:
+        return True
+    if not self._opening.acquire(timeout=0.1):  # seconds
+        return False
+    try:
+        if spec not in self._albums and (
+            album := next(self._begun.setdefault(spec, self._encoding(spec)))
+        ):
+            self._albums[spec] = album
+            del self._begun[spec]
+        return spec in self._albums
+    except Exception:
+        self._begun.pop(spec, None)  # to be tried anew next time
+        raise
+    finally:
+        self._opening.release()
+
+# %% ../../nbs/90_lab.studio.ipynb #2f0dacf3
+@patch
+def opening(
+    self: Studio,
+    s: Settings,
+) -> Iterator[str]:  # the spec that is being opened
+    """Open all photos of a scene, with a break after each; raises InputError as `open_album` does.
+
+    Whoever stops in between loses nothing: the next one goes on from there.
+    """
+    for spec in (s.source, s.expression, s.target):
+        while not self.open_part(spec):
+            yield spec
+
+# %% ../../nbs/90_lab.studio.ipynb #ee2476a9
+@patch
 def album(
     self: Studio,
     spec: str,  # a person or a photo
 ) -> Album:
     "The photos of a spec, aligned and encoded once; raises InputError as `open_album` does."
-    with self._lock:
-        if spec not in self._albums:
-            self._albums[spec] = open_album(
-                self.glow, spec, image_size=self.size, aligned=self.aligned, finder=self.finder
-            )
-        return self._albums[spec]
+    while not self.open_part(spec):
+        pass
+    return self._albums[spec]
 
 # %% ../../nbs/90_lab.studio.ipynb #7c005765
 @patch
@@ -458,7 +512,7 @@ def is_open(
 FLUENT = 0.06  # seconds; a picture that takes longer does not follow a slider
 MAX_FRAMES = 2**28  # bytes of pictures that are kept
 
-
+# %% ../../nbs/90_lab.studio.ipynb #64d9e15c
 @dataclass(frozen=True, eq=False)
 class Picture:
     "What a face looks like at some settings."
@@ -482,12 +536,11 @@ def latents(
             'factors; give one for each level'
         )
     key = s.source, s.expression
-    with self._lock:
-        if key not in self._vectors:
-            photo = self.album(s.expression)
-            check_one_photo(s.expression, len(photo.latents))
-            self._vectors[key] = expression_vector(photo.latents, self.album(s.source).mean)
-        mean, vector = self.album(s.target).mean, self._vectors[key]
+    if key not in self._vectors:
+        photo = self.album(s.expression)
+        check_one_photo(s.expression, len(photo.latents))
+        self._vectors[key] = expression_vector(photo.latents, self.album(s.source).mean)
+    mean, vector = self.album(s.target).mean, self._vectors[key]
     return transfer_latents(
         mean,
         vector,

@@ -4,14 +4,19 @@
 
 # %% auto #0
 __all__ = ['BATCH', 'expression_clip', 'work_folder', 'encode_clip', 'clip_mean', 'transferred_frames', 'Animation',
-           'check_output', 'clip_key', 'animate', 'film_score']
+           'check_output', 'clip_key', 'animate', 'film_score', 'write_frames', 'film_frames', 'ClipScore',
+           'peak_memory', 'forget_peak', 'score_clip', 'write_score']
 
 # %% ../../nbs/84_pictures.animation.ipynb #d9f1f52e
+import contextlib
 import hashlib
 import json
 import shutil
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +24,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+import glownb
 from ..core import InputError, json_text, make_folder, progress, write_beside
 from ..flow.glow import Glow
 from ..flow.latents import Latents
@@ -29,13 +36,17 @@ from ..method.arithmetic import check_alphas, model_marks
 from glownb.method.transfer import (
     Album,
     decode_latents,
+    encode_photos,
     expression_vector,
+    open_album,
     open_albums,
     transfer_latents,
 )
+from ..people.draw import builtin_people
 from ..people.names import EXPRESSIONS, expression
 from ..people.person import Person, Photo
-from ..photos.images import from_uint8, to_uint8
+from ..people.picture import inner_face, render_photos
+from ..photos.images import from_uint8, to_uint8, write_image
 from ..photos.provenance import Provenance
 from ..photos.video import Clip, aligned_frames, open_clip
 from .movies import write_movie
@@ -79,6 +90,7 @@ def encode_clip(
     folder: Path,  # from `work_folder`
     *,
     aligned: bool = False,  # are frames faces in place?
+    y: int | None = None,  # class of the frames, for a Glow with classes
 ) -> list[Path]:  # of the batches, in order
     "Align and encode the frames, once each, with progress; batches that are there are kept."
     done = folder / 'encoded.json'
@@ -89,7 +101,7 @@ def encode_clip(
     while batch := list(islice(frames, BATCH)):
         path = folder / f'z-{i:06}.safetensors'
         if not path.exists():
-            glow.encode(torch.stack(batch).to(glow.device)).to('cpu').save(path)
+            encode_photos(glow, torch.stack(batch), y=y).save(path)
         i += 1
     with write_beside(done) as temporary:
         temporary.write_text(json_text(dict(batches=i)))
@@ -115,13 +127,14 @@ def transferred_frames(
     base: Latents,  # of one image: the target's mean face, or a photo of the target
     alpha: float,
     folder: Path,  # from `work_folder`
+    y: int | None = None,  # class of the target, for a Glow with classes
 ) -> Iterator[Tensor]:  # (3, S, S) in [0, 1]
     "The target in each frame, with progress; batches that are there are not made again."
     for i, path in enumerate(progress(batches, 'transfer frames')):
         kept = folder / f'y-{i:06}.npy'
         if not kept.exists():
             vectors = expression_vector(Latents.load(path), mean_source)
-            faces = decode_latents(glow, transfer_latents(base, vectors, alpha=alpha))
+            faces = decode_latents(glow, transfer_latents(base, vectors, alpha=alpha), y=y)
             with write_beside(kept) as temporary:
                 np.save(temporary, to_uint8(faces).numpy())
         yield from from_uint8(torch.from_numpy(np.load(kept)))
@@ -196,12 +209,14 @@ def animate(
         size=size,
         source=source is not None,
         base=base is not None,
+        y=[a.y for a in albums],
     )
     folder = work_folder(out, json.loads(json.dumps(plan)))
-    batches = encode_clip(glow, clip, size, folder, aligned=aligned)
+    of_clip = albums[1] if source is not None else person
+    batches = encode_clip(glow, clip, size, folder, aligned=aligned, y=of_clip.y)
     mean_source = albums[1].mean if source is not None else clip_mean(batches)
     onto = person.mean if still is None else still.latents
-    frames = transferred_frames(glow, batches, mean_source, onto, alpha, folder)
+    frames = transferred_frames(glow, batches, mean_source, onto, alpha, folder, person.y)
     names = [clip.path.name, *(p.name for a in albums for p in a.paths)]
     says = Provenance(
         'synthetic', f'Expressions of {clip.path.name} on {person.name}', model, alpha, tuple(names)
@@ -217,7 +232,7 @@ def film_score(
     true: Tensor,  # (n, 3, S, S), as they should be
     inner: Tensor,  # (n, S, S), bool: the inner face
     still: Tensor,  # (1, 3, S, S), the face without expression
-) -> pd.DataFrame:  # a row for each frame: rmse, still_rmse; .attrs: skill, flicker
+) -> pd.DataFrame:  # a row for each frame: rmse, still_rmse; .attrs: skill, better, flicker
     "How far a film is from the truth; raises InputError for fewer than three frames."
     if len(frames) < 3 or frames.shape != true.shape:
         raise InputError(
@@ -232,5 +247,142 @@ def film_score(
     where = inner.all(0)
     shake = lambda x: (x[2:] - 2 * x[1:-1] + x[:-2])[..., where].square().mean().sqrt().item()
     skill = 1 - rows.rmse.mean() / rows.still_rmse.mean()
-    rows.attrs = dict(skill=float(skill), flicker=shake(frames) / max(shake(true), 1e-9))
+    better = (rows.rmse < rows.still_rmse).mean()
+    flicker = shake(frames) / max(shake(true), 1e-9)
+    rows.attrs = dict(skill=float(skill), better=float(better), flicker=flicker)
     return rows
+
+# %% ../../nbs/84_pictures.animation.ipynb #ccceffa2
+def write_frames(
+    faces: Tensor,  # (n, 3, S, S) in [0, 1], rendered
+    folder: Path,  # made if need be
+    times: int = 1,  # how often all of them are written
+) -> Path:  # the folder
+    "A clip as a folder of pictures."
+    digits = len(str(times * len(faces)))
+    for i, face in enumerate(faces.repeat(times, 1, 1, 1)):
+        write_image(face, folder / f'{i:0{digits}}.png', Provenance('rendered'))
+    return folder
+
+# %% ../../nbs/84_pictures.animation.ipynb #fd96ec22
+def film_frames(
+    path: Path,  # from `animate`
+    size: int,  # side in pixels that the Glow made
+) -> Tensor:  # (n, 3, size, size) in [0, 1]
+    "The frames of a film, as small as before they were enlarged."
+    return torch.cat([F.interpolate(f[None], (size, size), mode='area') for f in open_clip(path)])
+
+# %% ../../nbs/84_pictures.animation.ipynb #6cb9b4f4
+@dataclass(frozen=True, eq=False)
+class ClipScore:
+    "What came of a clip whose truth is known."
+
+    weights: str  # name or file
+    source: str  # who goes through the expressions
+    target: str  # who gets them
+    alpha: float  # intensity
+    size: int  # side in pixels
+    frames: pd.DataFrame  # from `film_score`, with the expression of each frame
+    seconds: float  # that the longer clip took
+    n_longer: int  # its frames
+    growth: float  # MiB that the longer clip needed beyond the first
+
+    def table(self) -> pd.DataFrame:
+        "The figures for people to read."
+        of = self.frames.attrs
+        rows = [
+            (
+                'frames',
+                f'{len(self.frames)} of {self.size} × {self.size}, {self.source} on {self.target}',
+            ),
+            ('skill, the share of the still face\'s error that is gone', f'{of["skill"]:.3f}'),
+            ('median RMSE of a frame', f'{self.frames.rmse.median():.4f}'),
+            ('frames nearer to the truth than the still face', f'{of["better"]:.0%}'),
+            ('flicker, as a multiple of the truth\'s', f'{of["flicker"]:.2f}'),
+            ('frames a second', f'{self.n_longer / self.seconds:.1f}'),
+            (
+                f'memory for {self.n_longer} frames beyond that for {len(self.frames)}',
+                f'{self.growth:.0f} MiB',
+            ),
+        ]
+        return pd.DataFrame(rows, columns=['figure', f'alpha {self.alpha:g}'])
+
+# %% ../../nbs/84_pictures.animation.ipynb #5fe39c57
+def peak_memory() -> float:  # MiB
+    "The most memory that this process has used, since `forget_peak` where the system tells."
+    status = Path('/proc/self/status')
+    if status.exists():
+        kib = next(l.split()[1] for l in status.read_text().splitlines() if l.startswith('VmHWM'))
+        return int(kib) / 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == 'darwin' else peak / 1024
+
+# %% ../../nbs/84_pictures.animation.ipynb #5d1b2ccf
+def forget_peak() -> None:
+    "Let the system forget how much memory was used so far; only Linux can."
+    with contextlib.suppress(OSError):
+        Path('/proc/self/clear_refs').write_text('5')
+
+# %% ../../nbs/84_pictures.animation.ipynb #dd580cfc
+def score_clip(
+    glow: Glow,  # with an image size; frozen is faster
+    weights: str = 'glow',  # name or file that `glow` came from, for the record
+    out: str | Path = 'clip.mp4',  # the film, .mp4 or .gif, which stays
+    *,
+    source: str = 'eve',  # a built-in person
+    target: str = 'dan',  # another one
+    alpha: float = 1.0,  # intensity, -1 to 2
+    n: int = 8,  # frames of each expression
+    times: int = 3,  # how much longer the clip is that memory and speed are measured on
+) -> ClipScore:
+    """Let a rendered person drive another, and compare with the truth, with progress.
+
+    Raises InputError for a Glow without a size and for people who are not built in.
+    """
+    size, people = glow.config.image_size, builtin_people()
+    if size is None:
+        raise InputError('these weights take images of any size; a score needs one size')
+    for who in (source, target):
+        if who not in people:
+            raise InputError(f'{who} is no built-in person; choose of {", ".join(people)}')
+    shown = expression_clip(people[source], n)
+    wanted = [p.of(people[target]) for p in shown]
+    faces, true, inner = (
+        *(render_photos(p, size) for p in (shown, wanted)),
+        inner_face(wanted, size),
+    )
+    out, onto = Path(out), open_album(glow, f'@{target}')
+    given = dict(alpha=alpha, aligned=True, model=Path(weights).stem)
+    with tempfile.TemporaryDirectory() as folder:
+        short, long = (write_frames(faces, Path(folder) / f'{k}', k) for k in (1, times))
+        at_rest = sorted(short.iterdir())[::n]  # in the clothes and the light of the clip
+        given['source'] = open_album(glow, at_rest, aligned=True)
+        forget_peak()
+        film, before = animate(glow, short, onto, out, **given), peak_memory()
+        forget_peak()
+        longer = animate(glow, long, onto, Path(folder) / 'long.mp4', **given)
+        growth = peak_memory() - before
+    still = decode_latents(glow, onto.mean, quantize=False)
+    frames = film_score(film_frames(film.path, size), true, inner, still)
+    frames.insert(0, 'expression', [e for e in EXPRESSIONS for _ in range(n)])
+    return ClipScore(weights, source, target, alpha, size, frames, longer.seconds, longer.n, growth)
+
+# %% ../../nbs/84_pictures.animation.ipynb #2aa7a7dc
+def write_score(
+    score: ClipScore,
+    path: str | Path,  # .json
+) -> Path:
+    "Write the figures and those of each frame; raises InputError where that fails."
+    of = {k: v for k, v in vars(score).items() if k != 'frames'}
+    content = of | dict(
+        glownb=glownb.__version__,
+        weights=str(score.weights),
+        figures=score.frames.attrs,
+        per_second=score.n_longer / score.seconds,
+        frames=score.frames.round(6).to_dict('records'),
+    )
+    with write_beside(path) as temporary:
+        temporary.write_text(json_text(content), encoding='utf-8')
+    return Path(path)

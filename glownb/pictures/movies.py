@@ -89,7 +89,7 @@ def each_frame(
             raise ValueError(f'got a face of shape {shape}; expected at least one of (3, S, S)')
         yield movie_frames(face[None])[0]
 
-
+# %% ../../nbs/81_pictures.movies.ipynb #bf1dff0e
 def write_movie(
     faces: Iterable[Tensor],  # (3, S, S) each, in [0, 1], at least one
     path: str | Path,  # .gif or .mp4

@@ -110,7 +110,7 @@ def figure_glow(
 def _finder(cache) -> EyeFinder:
     return EyeFinder(cache)
 
-
+# %% ../../nbs/82_pictures.numbers.ipynb #c42de17e
 @functools.lru_cache(maxsize=24)
 def _album(glow, spec, changed, image_size, aligned, cache) -> Album:
     """The photos of a person as they were at `changed`, encoded once for all figures that one
@@ -464,7 +464,7 @@ def summary_text(
         )
     return sections
 
-
+# %% ../../nbs/82_pictures.numbers.ipynb #f11ceea7
 def _summary_cell(column, value):
     "One number of the summary, as that column shows it."
     if pd.isna(value):

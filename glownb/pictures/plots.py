@@ -427,7 +427,7 @@ th:first-child, td:first-child, td.text { text-align: left }
 dt { font-weight: 600 }
 dd { margin: 0 0 .5rem }"""
 
-
+# %% ../../nbs/80_pictures.plots.ipynb #f9301577
 def html_page(
     title: str,  # of the page; taken as text
     body: str,  # HTML
