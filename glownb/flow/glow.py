@@ -356,7 +356,7 @@ def bpd_of(
     log_prob = logdet + normal - n * (0.5 * math.log(2 * math.pi) + math.log(self.config.n_bins))
     return -log_prob / (math.log(2) * n)
 
-
+# %% ../../nbs/12_flow.glow.ipynb #1ab1b29f
 @patch
 def bpd(
     self: Glow,

@@ -95,7 +95,7 @@ def _combine(a, b, operation):
 def __add__(self: Latents, other: Latents) -> Latents:
     return _combine(self, other, torch.add)
 
-
+# %% ../../nbs/11_flow.latents.ipynb #98f04e6e
 @patch
 def __sub__(self: Latents, other: Latents) -> Latents:
     return _combine(self, other, torch.sub)

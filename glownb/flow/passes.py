@@ -43,7 +43,7 @@ class NetKernels(NamedTuple):
     w1_back: Tensor  # (c, width, 3, 3), of the convolution that takes gradients back
     w3_back: Tensor  # (9 * c, width)
 
-
+# %% ../../nbs/13_flow.passes.ipynb #76c05ab5
 def net_kernels(
     dtype: torch.dtype,  # of the kernels
     w1: Tensor,  # (K, width, c+1, 3, 3)
@@ -76,7 +76,7 @@ def relu_product(
         return F.linear(x, weight, bias).relu_()
     return fused(x, weight, bias, 'relu', [], '')
 
-
+# %% ../../nbs/13_flow.passes.ipynb #6e1f4937
 def image_conv(
     rows: Tensor,  # (P, width), of b*h*w pixels
     kernel: Tensor,  # (c, width, 3, 3)
@@ -136,7 +136,7 @@ class Gradients:
         )
         self.w2, self.b2 = torch.zeros(width, width, dtype=dtype), torch.zeros(width, dtype=dtype)
 
-
+# %% ../../nbs/13_flow.passes.ipynb #f3076499
 def run_back(
     piece: Piece,
     x1: Tensor,  # (b, h, w, c), what the net saw
@@ -157,7 +157,7 @@ def run_back(
     sums.w1 += rows.T @ g
     return image_conv(g, net.w1_back, piece.shape[:3])
 
-
+# %% ../../nbs/13_flow.passes.ipynb #d7b5a070
 def kernel_gradients(
     sums: list[Gradients],  # of K nets
     c: int,  # channels of the conditioner
@@ -176,7 +176,7 @@ def pieces(
     n = max(1, ROWS // (x.shape[1] * x.shape[2]))
     return [slice(i, i + n) for i in range(0, len(x), n)]
 
-
+# %% ../../nbs/13_flow.passes.ipynb #dddcaabd
 class ForwardLevel(torch.autograd.Function):
     "All steps of a level, data to latent."
 
@@ -364,7 +364,7 @@ def has_fast_passes(
         first.mix, InvertibleConv1x1
     )
 
-
+# %% ../../nbs/13_flow.passes.ipynb #5f45e0e3
 class Passes:
     "Differentiable encoding and decoding with the weights as they are now."
 

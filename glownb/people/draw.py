@@ -68,7 +68,7 @@ BUILTIN_SEEDS, HELD_OUT_SEEDS, TRAINING_SEEDS = (
     range(100_000, 2**31),
 )
 
-
+# %% ../../nbs/47_people.draw.ipynb #4fac5c4a
 class People(torch.utils.data.Dataset):
     "Drawn photos of many people, rendered when they are asked for; raises InputError when there are too many people."
 

@@ -355,7 +355,7 @@ def hair_noise() -> Tensor:  # (512 * 512, 4): fine strands, locks, curls, thinn
     ]
     return torch.from_numpy(np.stack(layers, -1).reshape(-1, 4).astype(np.float32)) / 1.6
 
-
+# %% ../../nbs/45_people.hair.ipynb #e6b8b101
 def _strand_noise(
     face_shift: Tensor,  # (N,), mm, of the person
     q: Tensor,  # (N,), mm across
@@ -373,7 +373,7 @@ LAYERS = (
     1.0,
 )  # how far out the shells lie: the curtain behind the neck, the inner one, the outer one
 
-
+# %% ../../nbs/45_people.hair.ipynb #1e766511
 def hair_layers(
     scene: Scene,
 ) -> list[

@@ -72,7 +72,7 @@ def read_head(
             f'{path} does not hold the head of this version ({type(e).__name__}: {e}); install glownb again'
         ) from None
 
-
+# %% ../../nbs/41_people.head.ipynb #75d4acc5
 def _fields(names, values, step):
     "Displacements in mm by name."
     return dict(zip(names, values * step[:, None, None].astype(float), strict=True))
@@ -105,13 +105,13 @@ def _mirrored(head, field):
     "The same displacement on the other side."
     return field[head.mirror] * [-1, 1, 1]
 
-
+# %% ../../nbs/41_people.head.ipynb #dc7e2140
 def smoothstep(x, low, high):
     "0 below `low`, 1 above `high`, smooth between; numpy or torch."
     t = ((x - low) / (high - low)).clip(0, 1)
     return t * t * (3 - 2 * t)
 
-
+# %% ../../nbs/41_people.head.ipynb #8673a9db
 def _side(
     head: HeadFile,
     unit: str,  # such as 'mouthSmile' or 'jawOpen'
@@ -123,7 +123,7 @@ def _side(
     right = head.units[unit] * (smoothstep(head.points[:, :1], -9, 9) if unit in SPLIT else 0.5)
     return head.units[unit] - right, right
 
-
+# %% ../../nbs/41_people.head.ipynb #932651a3
 SPLIT = ('browInnerUp', 'mouthShrugLower', 'mouthShrugUpper', 'mouthRollLower', 'mouthRollUpper')
 
 # %% ../../nbs/41_people.head.ipynb #b95ff31c
@@ -134,7 +134,7 @@ class LipRows:
     upper: np.ndarray  # columns, both corners included
     lower: np.ndarray
 
-
+# %% ../../nbs/41_people.head.ipynb #f0c43267
 def lip_rows(
     head: HeadFile,
 ) -> LipRows:
@@ -151,7 +151,7 @@ SEAL = (
     (0.95, 0.8, 0.6, 0.4, 0.2, 0.1),
 )  # how far each loop of the lips and of the cavity moves along
 
-
+# %% ../../nbs/41_people.head.ipynb #9923c3b5
 def _sealed(
     head: HeadFile,
     rows: LipRows,
@@ -202,7 +202,7 @@ def grid_triangles(
     d, e = a + columns, b + columns
     return np.stack([np.stack([a, d, b], -1), np.stack([b, d, e], -1)], -2).reshape(-1, 3)
 
-
+# %% ../../nbs/41_people.head.ipynb #1349b560
 NECK = np.array([0.0, -95])  # mm, x and z of its middle
 
 
@@ -219,7 +219,7 @@ def _body() -> tuple[np.ndarray, np.ndarray]:  # (N, 3) mm; (T, 3)
     x, z = NECK[0] + wide * np.sin(turn), NECK[1] + deep * np.cos(turn)
     return np.stack([x, y, z], -1).reshape(-1, 3), grid_triangles(*y.shape)
 
-
+# %% ../../nbs/41_people.head.ipynb #6c129d89
 def _neck_end(
     head: HeadFile,
 ) -> np.ndarray:  # numbers of points
@@ -245,7 +245,7 @@ def _tube(
     ]
     return np.concatenate(rows), grid_triangles(5, len(path), closed)
 
-
+# %% ../../nbs/41_people.head.ipynb #3eaeb1eb
 def _glasses() -> tuple[np.ndarray, np.ndarray]:  # (N, 3) mm; (T, 3)
     "A frame: two rims, a bridge and the two arms."
     turn = np.linspace(0, 2 * np.pi, 44, endpoint=False)
@@ -273,7 +273,7 @@ MATERIALS = dict(
 )  # of the regions of the file
 EYE_DISTANCE, EYEBALL_RADIUS, IRIS_RADIUS = 63.0, 16.75, 6.2  # mm
 
-
+# %% ../../nbs/41_people.head.ipynb #f85668b2
 @dataclass(frozen=True)
 class Template:
     "The mean head and all that displaces it."
@@ -316,7 +316,7 @@ def _lid_rows(
     upper, lower = sorted(rows, key=lambda row: -head.points[row, 1].mean())
     return np.stack([head.mirror[upper], upper]), np.stack([head.mirror[lower], lower])
 
-
+# %% ../../nbs/41_people.head.ipynb #40d2147d
 def _triangles_around(
     n: int,
     triangles: np.ndarray,  # (T, 3)
@@ -344,7 +344,7 @@ def _region_shares(
             out[t, ('lips', 'lids', 'ears').index(head.regions[r])] += 1
     return out / np.maximum(all_skin, 1)[:, None]
 
-
+# %% ../../nbs/41_people.head.ipynb #fa2d0cec
 def _tooth_places(
     head: HeadFile,
 ) -> np.ndarray:  # (V, 3): mm along the row from its middle, mm from the edge, 1 for the upper and -1 for the lower row; 0 elsewhere
@@ -362,7 +362,7 @@ def _tooth_places(
         out[row, 1], out[row, 2] = sign * p[row, 1] - edge, sign
     return out
 
-
+# %% ../../nbs/41_people.head.ipynb #b94f1e36
 def _upper_teeth(head, teeth):
     "Which points of the teeth belong to the upper row: those that the jaw leaves where they are."
     return np.abs(head.units['jawOpen'][teeth]).max(1) < 1
@@ -410,7 +410,7 @@ def _gaze_fields(head):
     )
     return np.stack([both('Up', 'Up'), both('Out', 'In'), both('Down', 'Down'), both('In', 'Out')])
 
-
+# %% ../../nbs/41_people.head.ipynb #31d4f66c
 def _body_fields(head, fields, body):
     "Shoulders follow the end of the neck, less and less downwards, (F, N, 3)."
     end = _neck_end(head)
@@ -419,7 +419,7 @@ def _body_fields(head, fields, body):
     nearest = end[np.minimum(apart, 2 * np.pi - apart).argmin(1)]
     return fields[:, nearest] * (1 - smoothstep(-body[:, 1:2], 120, 220))
 
-
+# %% ../../nbs/41_people.head.ipynb #b3889865
 def _glasses_fields(head, fields, n, n_points):
     "Glasses sit where the bridge of the nose and the temples are; expressions leave them there, (F, N, 3)."
     bridge = ((head.points - [0, 0, 28]) ** 2).sum(1).argsort()[:8]
@@ -452,7 +452,7 @@ def _lid_pulls(
             pull[loop[column], 1, k] = pull[head.mirror[loop[column]], 0, k] = weight
     return near, across, pull[near].reshape(len(near), -1)
 
-
+# %% ../../nbs/41_people.head.ipynb #dcada7c9
 def _assemble(head, lips, points, shape_names, fields, triangles, materials, start) -> Template:
     "One template from head, body and glasses."
     n, m = len(points), len(shape_names)

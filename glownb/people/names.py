@@ -47,7 +47,7 @@ EXPRESSIONS = {
     'lip-suck': dict(AU28=5.0),
 }
 
-
+# %% ../../nbs/40_people.names.ipynb #6be8cf98
 def expression(
     name: str,  # a key of `EXPRESSIONS`
     share: float = 1.0,  # 0 none … 1 full
@@ -61,7 +61,7 @@ def expression(
 BUILTIN_NAMES = ('ada', 'bea', 'cid', 'dan', 'eve')
 SOURCE, N_PHOTOS = 'eve', 20  # who shows the expressions; photos of each person
 
-
+# %% ../../nbs/40_people.names.ipynb #df78b2eb
 def name_error(
     spec: str,  # what was given
 ) -> InputError:  # to be raised
@@ -91,7 +91,7 @@ def resolve(
         else [folder / 'photos' / f'{i:02}.jpg' for i in range(N_PHOTOS)]
     )
 
-
+# %% ../../nbs/40_people.names.ipynb #4cdead84
 def photos_of(
     spec: str | Path,  # a built-in person or expression, a folder, a pattern, or a file
 ) -> list[Path]:  # at least one

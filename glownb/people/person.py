@@ -191,7 +191,7 @@ SPREAD_OF = {
 }  # of some
 AGED = 25.0, 90.0  # years of the young and of the old heads
 
-
+# %% ../../nbs/43_people.person.ipynb #9d3cc4a5
 def _draw_origin(p, rng):
     "Shares of the three origins, balanced; most people are mainly of one."
     return tuple(float(v) for v in rng.dirichlet([0.25] * len(ORIGINS)))
@@ -227,7 +227,7 @@ HAIR_DARK = dict(
     male=dict(buzz=0.25, crop=0.25, afro=0.12, side=-0.15, quiff=-0.12, short=-0.1),
 )  # added for dark tones
 
-
+# %% ../../nbs/43_people.person.ipynb #eb0927d4
 def _draw_hair(p, rng):
     "A style that goes with sex, age and tone."
     chances = dict(HAIR_CHANCES[p.sex])
@@ -340,7 +340,7 @@ class Light:
 POSE_LIMIT, LIGHT_LIMIT, GAZE_LIMIT = 30.0, 60.0, 30.0  # degrees
 SIZES = (16, 1024)  # smallest and largest picture, pixels
 
-
+# %% ../../nbs/43_people.person.ipynb #a7146730
 def au_values(
     aus: Mapping[str, float]
     | Sequence[float]
@@ -486,7 +486,7 @@ class Photo:
 SKIN_COLOURS = ((232, 200, 185), (227, 191, 171), (219, 180, 156), (207, 166, 140), (191, 148, 120), (170, 126, 99), (146, 104, 81), (120, 83, 65), (97, 66, 53), (80, 56, 47)) # sRGB, 0–255: well lit skin of each Monk tone
 # fmt: on
 
-
+# %% ../../nbs/43_people.person.ipynb #b041cac7
 def skin_colour(p: Person) -> np.ndarray:  # (3,), linear
     "The colour of the person's skin, a little to the rosy or to the golden side."
     warm = np.random.default_rng([p.seed, 41]).normal(0, 1)

@@ -126,7 +126,7 @@ SKIN_WRAP = (
 )  # how far red, green and blue light travel under the skin, as a share of the terminator
 KEY, SKY = 0.80, 0.38  # strength of the lamp and of the light from everywhere
 
-
+# %% ../../nbs/46_people.picture.ipynb #37eab43b
 def _lit(
     normal: Tensor,  # (3, N), unit
     lamp: Tensor,  # (3, N), unit, towards the lamp
@@ -222,7 +222,7 @@ CLOTHES = ((0.12, 0.13, 0.16), (0.16, 0.20, 0.32), (0.86, 0.86, 0.84), (0.55, 0.
            (0.18, 0.34, 0.38), (0.80, 0.70, 0.72), (0.58, 0.34, 0.20), (0.24, 0.16, 0.28), (0.70, 0.62, 0.30)) # sRGB
 # fmt: on
 
-
+# %% ../../nbs/46_people.picture.ipynb #5c2d5989
 @functools.lru_cache(maxsize=4096)
 def _outfit(
     p: Person,
@@ -283,7 +283,7 @@ COLLAR_LINE = (
     (-158.0, 50.0),
 )  # mm: lowest point, rise to the sides; crew, roll, open, shirt
 
-
+# %% ../../nbs/46_people.picture.ipynb #5550c938
 def _print(scene, face, x, y):
     "Share of the second colour in the cloth."
     kind = torch.tensor(
@@ -379,7 +379,7 @@ THINGS = ((0.30, 0.20, 0.13), (0.16, 0.16, 0.18), (0.85, 0.85, 0.83), (0.45, 0.3
 # fmt: on
 N_BACKDROP = 48  # places along each side of a background, which is out of focus anyway
 
-
+# %% ../../nbs/46_people.picture.ipynb #b52ac7de
 @functools.lru_cache(maxsize=4096)
 def _backdrop(
     p: Person,
@@ -571,7 +571,7 @@ def _in_parallel(work, items):
     finally:
         torch.set_num_threads(threads)
 
-
+# %% ../../nbs/46_people.picture.ipynb #37112084
 N_AT_ONCE = 2**18  # pixels; what a core's cache holds
 
 

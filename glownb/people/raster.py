@@ -36,7 +36,7 @@ def rotation_of(
 PIVOT = torch.tensor([0.0, -70, -75])  # mm; where the head turns on the neck
 CAMERA = 900.0  # mm from the eyes
 
-
+# %% ../../nbs/42_people.raster.ipynb #579efcfd
 def turn_points(
     points: Tensor,  # (B, V, 3), mm
     rotation: Tensor,  # (B, 3, 3)

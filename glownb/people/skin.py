@@ -41,7 +41,7 @@ PLACE_CENTRE, PLACE_ANGLE, PLACE_HEIGHT = (
     122.0,
 )  # mm; half the angle, half the height that the chart covers
 
-
+# %% ../../nbs/44_people.skin.ipynb #03f1a58b
 @dataclass(frozen=True)
 class Canvas:
     "The unrolled template as a grid of places in mm, both sides folded onto one."
@@ -93,7 +93,7 @@ BROW = (
     (54, 11.2),
 )  # the middle line of a brow, mm on the chart
 
-
+# %% ../../nbs/44_people.skin.ipynb #2bfe1c6c
 def chart_of(
     p: np.ndarray,  # (N, 3), mm on the mean head
 ) -> np.ndarray:  # (N, 2), mm across and up on the chart, both sides folded onto one
@@ -387,7 +387,7 @@ RED, BROWN, DARK = (
     np.array([-1.0, -1.1, -1.15]),
 )  # blood, melanin, shade: change of log light
 
-
+# %% ../../nbs/44_people.skin.ipynb #bbff8d7f
 # fmt: off
 def _pigments(
     p: Person,
@@ -420,7 +420,7 @@ WRINKLES = dict( # strength at intensity 5 of each AU
 AGED_FOLDS = dict(forehead_inner=0.55, forehead_outer=0.55, frown=0.45, crow=0.6, pouch=0.3, infraorbital=0.4, fold_upper=0.5, fold_lower=0.7, marionette=0.6, lip_lines=0.25, bags=0.9, chin_crease=0.2)
 # fmt: on
 
-
+# %% ../../nbs/44_people.skin.ipynb #208081e7
 def _still_wrinkles(p: Person) -> np.ndarray:  # (W,)
     "Strength of each wrinkle without expression."
     return np.array(
@@ -646,7 +646,7 @@ TOOTH_GAPS = (
     (0.0, 5.4, 11.2, 17.8, 24.6, 32.0, 42.0),
 )  # mm along the arch from the middle: upper, lower
 
-
+# %% ../../nbs/44_people.skin.ipynb #0f4d0379
 def _tooth_colour(
     local: Tensor,  # (3, N): mm along the arch from the middle, mm from the biting edge towards the gum, 1 upper or -1 lower
 ) -> Tensor:  # (3, N), albedo

@@ -181,7 +181,7 @@ def no_face(
         'cut the clip there'
     )
 
-
+# %% ../../nbs/34_photos.video.ipynb #29b6296b
 def check_inside(
     eyes: Tensor,  # (2, 2), pixels
     frame: Tensor,  # (3, H, W)
@@ -216,7 +216,7 @@ def smooth_eyes(
         yield held[at][0], mean_eyes(held, at, radius)
         at += 1
 
-
+# %% ../../nbs/34_photos.video.ipynb #ea3c05cc
 def mean_eyes(
     held: deque,  # of frames and eyes
     at: int,  # the one in the middle

@@ -260,7 +260,7 @@ def _memory(what):  # of this process, in bytes; 0 where the system does not tel
     except (OSError, TypeError):
         return 0
 
-
+# %% ../../nbs/29_testing.fuzz.ipynb #b6419594
 def _forget_peak():
     try:
         Path('/proc/self/clear_refs').write_text('5')

@@ -177,11 +177,11 @@ _TYPES = dict(  # what TensorFlow wants to be told about an operation besides it
 def _i(*numbers):
     return torch.tensor(numbers if len(numbers) != 1 else numbers[0], dtype=torch.int32)
 
-
+# %% ../../nbs/28_testing.graphs.ipynb #f2688ce6
 def _list(numbers):
     return torch.tensor(numbers, dtype=torch.int32)
 
-
+# %% ../../nbs/28_testing.graphs.ipynb #0eeff8fe
 def _f(number):
     return torch.tensor(float(number))
 
@@ -231,17 +231,17 @@ def op(
 def plus(self: Program, a: str, b: str) -> str:  # nodes a and b → their sum
     return self.op(self.addition, a, b, name='add')
 
-
+# %% ../../nbs/28_testing.graphs.ipynb #47b6147e
 @patch
 def minus(self: Program, a: str, b: str) -> str:  # nodes a and b → their difference
     return self.op('Sub', a, b, name='sub')
 
-
+# %% ../../nbs/28_testing.graphs.ipynb #acdbd0c5
 @patch
 def times(self: Program, a: str, b: str) -> str:  # nodes a and b → their product
     return self.op('Mul', a, b, name='mul')
 
-
+# %% ../../nbs/28_testing.graphs.ipynb #135bb130
 @patch
 def over(self: Program, a: str, b: str) -> str:  # nodes a and b → their quotient
     return self.op('RealDiv', a, b, name='truediv')
@@ -251,7 +251,7 @@ def over(self: Program, a: str, b: str) -> str:  # nodes a and b → their quoti
 def reshape(self: Program, x: str, *shape: int) -> str:  # node x with the axes `shape`
     return self.op('Reshape', x, _i(*shape))
 
-
+# %% ../../nbs/28_testing.graphs.ipynb #1bd03fce
 @patch
 def concat(self: Program, axis: int, *x: str) -> str:  # nodes x along `axis`
     return self.op('ConcatV2', *x, _i(axis), name='concat')
@@ -340,7 +340,7 @@ def _edge_conv(p, x, size):
 def _scaled(p, x, name='logs'):
     return p.times(x, p.op('Exp', p.times(p.variable(name), _f(3))))
 
-
+# %% ../../nbs/28_testing.graphs.ipynb #97efe0d0
 def _zeros(p, x, size, name):
     "conv2d_zeros of the original."
     with p.within(name):

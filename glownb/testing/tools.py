@@ -65,7 +65,7 @@ THERE = torch.device('meta')  # where the stand-in says that it is
 def _tensors(value):  # a tensor, or what has levels of them
     return getattr(value, 'levels', [value] if isinstance(value, Tensor) else [])
 
-
+# %% ../../nbs/01_testing.tools.ipynb #67c41bd3
 class Elsewhere:
     "A Glow as if on another device: `encode`, `decode` and `bpd` refuse what was not moved there."
 
@@ -114,7 +114,7 @@ def elsewhere(
 # reasons, in the order in which tests gave them; the test runner counts them
 skipped: list[str] = []
 
-
+# %% ../../nbs/01_testing.tools.ipynb #1520519b
 def skip(
     reason: str,  # what is missing
 ) -> None:

@@ -93,7 +93,7 @@ CHUNK = 2**16  # bytes; a transfer that breaks off loses less than this
 def _version(reply):
     return reply.headers.get('ETag') or reply.headers.get('Last-Modified') or ''
 
-
+# %% ../../nbs/20_weights.downloads.ipynb #bdf90c1f
 def _ask(url, have, version, timeout):
     import requests
 

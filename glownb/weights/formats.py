@@ -108,7 +108,7 @@ class Ends:
 def _natural(name):
     return re.sub(r'\d+', lambda m: m[0].zfill(9), name)  # Placeholder_2 before Placeholder_10
 
-
+# %% ../../nbs/22_weights.formats.ipynb #ae1408c1
 def _placeholders(graph, *dtypes):
     "Names of the placeholders of some types."
     return sorted(
@@ -400,7 +400,7 @@ class Step:
     mix: tuple[str, str]
     convs: list[Chain]  # l_1, l_2, l_last
 
-
+# %% ../../nbs/22_weights.formats.ipynb #63458490
 def _anchor(graph, name, op='Conv2D'):
     if name not in graph.nodes or graph.nodes[name].op != op:
         raise NotAGlow(f'there is no {op} called {name}')
@@ -444,11 +444,11 @@ def find_step(
 def _kernel_name(graph, conv):
     return graph.nodes[conv].inputs[1][0]
 
-
+# %% ../../nbs/22_weights.formats.ipynb #6717e8d7
 def _operands(*chains):
     return [o for c in chains for _, operands in c.steps for o in operands if o]
 
-
+# %% ../../nbs/22_weights.formats.ipynb #40a3acff
 def _channel(v):
     return v.float().view(1, 1, 1, -1)
 

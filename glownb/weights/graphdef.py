@@ -443,7 +443,7 @@ def _operation(*names):
 def _ints(t):
     return [int(v) for v in t.flatten().tolist() if _few(t.numel(), 64)]
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #1b304f2f
 def _like_int(attr, key='out_type'):
     return attr.get(key) or torch.int32
 
@@ -454,7 +454,7 @@ def _like_int(attr, key='out_type'):
 def _same(a, x):
     return x
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #04d0a90f
 @_operation('Cast')
 def _cast(a, x):
     return x.to(a['DstT'])
@@ -464,12 +464,12 @@ def _cast(a, x):
 def _shape(a, x):
     return torch.tensor(list(x.shape), dtype=_like_int(a))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #d5712203
 @_operation('Size')
 def _size(a, x):
     return torch.tensor(x.numel(), dtype=_like_int(a))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #6eb23140
 @_operation('Rank')
 def _rank(a, x):
     return torch.tensor(x.dim(), dtype=torch.int32)
@@ -479,12 +479,12 @@ def _rank(a, x):
 def _zeros_like(a, x):
     return torch.zeros_like(x)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #90e28b59
 @_operation('OnesLike')
 def _ones_like(a, x):
     return torch.ones_like(x)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #845edc88
 @_operation('Fill')
 def _fill(a, shape, x):
     return x.expand(_ints(shape))
@@ -494,7 +494,7 @@ def _fill(a, shape, x):
 def _random_uniform(a, shape):
     return torch.full((), 0.5, dtype=a['dtype']).expand(_ints(shape))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #43e7a17c
 @_operation('Range')
 def _range(a, *x):
     return torch.arange(*(int(v) for v in x), dtype=x[0].dtype)
@@ -512,12 +512,12 @@ def _one_hot(a, index, depth, on, off):
 def _reshape(a, x, shape):
     return x.reshape(_ints(shape))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #23dcedea
 @_operation('Transpose')
 def _transpose(a, x, order):
     return x.permute(_ints(order))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #2501b3c5
 @_operation('ReverseV2')
 def _reverse(a, x, axes):
     return x.flip(_ints(axes))
@@ -527,7 +527,7 @@ def _reverse(a, x, axes):
 def _expand_dims(a, x, axis):
     return x.unsqueeze(int(axis))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #d153da67
 @_operation('Squeeze')
 def _squeeze(a, x):
     return x.squeeze(a.get('squeeze_dims') or [i for i, n in enumerate(x.shape) if n == 1])
@@ -537,12 +537,12 @@ def _squeeze(a, x):
 def _tile(a, x, times):
     return x.repeat(_ints(times))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #9e1adbdb
 @_operation('BroadcastTo')
 def _broadcast_to(a, x, shape):
     return x.expand(_ints(shape))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #ab497fed
 @_operation('Pad', 'PadV2')
 def _pad(a, x, widths, value=None):
     flat = [w for pair in reversed(widths.tolist()) for w in pair if _few(len(widths), 64)]
@@ -560,12 +560,12 @@ def _space_to_depth(a, x):
 def _pack(a, *x):
     return torch.stack(x, a.get('axis', 0))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #2ebf5043
 @_operation('ConcatV2')
 def _concat_v2(a, *x):
     return torch.cat(x[:-1], int(x[-1]))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #2c3ba748
 @_operation('Concat')
 def _concat(a, axis, *x):
     return torch.cat(x, int(axis))
@@ -576,12 +576,12 @@ def _unpack(a, x):
     axis = a.get('axis', 0)
     return x.unbind(axis) if _few(x.shape[axis], 64) else ()
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #5b9224dd
 @_operation('Split')
 def _split(a, axis, x):
     return tuple(x.split(x.shape[int(axis)] // _few(a['num_split'], 64), int(axis)))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #c8bb8d90
 @_operation('SplitV')
 def _split_v(a, x, sizes, axis):
     return tuple(x.split(_ints(sizes), int(axis)))
@@ -592,7 +592,7 @@ def _slice(a, x, begin, size):
     ends = zip(_ints(begin), _ints(size))
     return x[tuple(slice(b, None if n < 0 else b + n) for b, n in ends)]
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #c8e305ed
 @_operation('StridedSlice')
 def _strided_slice(a, *x):
     return strided_slice(*x, **{k: v for k, v in a.items() if k.endswith('_mask')})
@@ -613,7 +613,7 @@ def _shrink(name, f):
 
     OTHERS[name] = shrunk
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #ca4ec4df
 def _prod(x, axes, keepdim):
     for axis in axes:
         x = x.prod(axis, keepdim=True, dtype=x.dtype)
@@ -625,7 +625,7 @@ for _name, _f in dict(
 ).items():
     _shrink(_name, _f)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #caaf680c
 @_operation('ArgMax')
 def _arg_max(a, x, axis):
     return x.argmax(int(axis)).to(_like_int(a, 'output_type'))
@@ -635,12 +635,12 @@ def _arg_max(a, x, axis):
 def _mat_mul(a, x, y):
     return (x.T if a.get('transpose_a') else x) @ (y.T if a.get('transpose_b') else y)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #db5a362c
 @_operation('MatrixInverse')
 def _matrix_inverse(a, x):
     return torch.linalg.inv(x)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #b12f9693
 @_operation('MatrixDeterminant')
 def _matrix_determinant(a, x):
     return torch.linalg.det(x)
@@ -650,7 +650,7 @@ def _matrix_determinant(a, x):
 def _conv2d(a, x, kernel):
     return conv2d(x, kernel, **a)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #e1db1376
 @_operation('EdgeBias')
 def _edge_bias(a, *x):
     return edge_bias(*x)
@@ -673,7 +673,7 @@ def _grows(*names):
 def _filled(a, shape, *_):
     return math.prod(_ints(shape))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #7c1e5cff
 @_grows('BroadcastTo')
 def _broadcast(a, x, shape):
     return math.prod(_ints(shape))
@@ -683,12 +683,12 @@ def _broadcast(a, x, shape):
 def _tiled(a, x, times):
     return x.numel() * math.prod(_ints(times))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #dca16908
 @_grows('Pad', 'PadV2')
 def _padded(a, x, widths, *_):
     return math.prod(n + max(sum(w), 0) for n, w in zip(x.shape, widths.tolist()))
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #a860ce98
 @_grows('Pack', 'ConcatV2', 'Concat')
 def _joined(a, *x):
     return sum(t.numel() for t in x)
@@ -698,7 +698,7 @@ def _joined(a, *x):
 def _hot(a, index, depth, *_):
     return max(index.numel(), 1) * int(depth)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #5c79c86d
 @_grows('Range')
 def _counted(a, start, limit, step):
     return abs(int(limit) - int(start)) // max(abs(int(step)), 1) + 1
@@ -708,7 +708,7 @@ def _counted(a, start, limit, step):
 def _gathered(a, x, index, *_):
     return x.numel() * max(index.numel(), 1)
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #9141f325
 @_grows('GatherV2')
 def _gathered_v2(a, x, index, axis, *_):
     return x.numel() // max(x.shape[int(axis)], 1) * index.numel()
@@ -719,7 +719,7 @@ def _multiplied(a, x, y):
     inner = x.shape[0 if a.get('transpose_a') else -1]
     return x.numel() * y.numel() // max(min(inner, x.numel()), 1) ** 2
 
-
+# %% ../../nbs/21_weights.graphdef.ipynb #693adf7a
 @_grows('Conv2D')
 def _convolved(a, x, kernel):
     channels = x.shape[3 if a.get('data_format', 'NHWC') == 'NHWC' else 1]

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from ..core import InputError, readable_file, shipped_data
+from ..core import InputError, readable_file, refuse_inputs, shipped_data
 from ..flow.glow import Glow
 from .downloads import cache_folder, fetch_file, read_pins, write_pin
 from .files import config_of_file, empty_glow, load_own, open_own, save_glow
@@ -80,6 +80,21 @@ KNOWN = {
             'CC0 1.0',
             'rendered people of glownb',
             shipped='weights/faces-64.safetensors',
+        ),
+        KnownWeights(
+            'faces-64-untaught',
+            'Rendered faces, 64×64: the twin of faces-64, trained for likelihood alone.',
+            'CC0 1.0',
+            'rendered people of glownb',
+            shipped='weights/faces-64-untaught.safetensors',
+        ),
+        KnownWeights(
+            'photos-64',
+            'Photos of people, 64×64, taught its arithmetic by glownb on renders and on people who posed.',
+            'CC BY 4.0 (see its card for credits)',
+            'about 1,600 portraits under CC BY and CC0, 49 people who posed neutral and smiling '
+            'with consent, and rendered people',
+            shipped='weights/photos-64.safetensors',
         ),
         KnownWeights(
             'openai-celeba-256',
@@ -183,7 +198,7 @@ def _looks_like_weights(
     if kind == 'graph':
         read_graph(path)
 
-
+# %% ../../nbs/26_weights.names.ipynb #5576b5bd
 def _is_address(text):
     return isinstance(text, str) and re.match(r'https?://', text) is not None
 
@@ -327,6 +342,8 @@ def import_weights(
     **options,  # as for `load_glow`
 ) -> Glow:  # what was imported
     "Turn any weights into a file of ours; raises InputError where that cannot be."
+    if Path(source).is_file():
+        refuse_inputs(target, [source])
     glow = load_glow(source, **options)
     if isinstance(glow, GraphGlow):
         raise InputError(

@@ -137,23 +137,23 @@ class _State:
 def _kernel(w):
     return w.permute(2, 3, 1, 0)  # (O, C, 3, 3) to (3, 3, C, O)
 
-
+# %% ../../nbs/23_weights.peers.ipynb #4ffd0ef7
 def _row(v):
     return v.reshape(1, 1, 1, -1)
 
-
+# %% ../../nbs/23_weights.peers.ipynb #1117cfa8
 def _zero_edge(kernel):
     return torch.cat([kernel, torch.zeros_like(kernel[:, :, :1])], dim=2)
 
-
+# %% ../../nbs/23_weights.peers.ipynb #289af12d
 def _summed_edge(kernel):
     return torch.cat([kernel, kernel.double().sum(dim=2, keepdim=True).to(kernel.dtype)], dim=2)
 
-
+# %% ../../nbs/23_weights.peers.ipynb #4b389efb
 def _interleave(first, second):
     return torch.stack([first, second], dim=-1).flatten(-2)
 
-
+# %% ../../nbs/23_weights.peers.ipynb #b6eaf07f
 def _numpy(variables):
     return {n: v.float().contiguous().numpy() for n, v in variables.items()}
 
@@ -161,11 +161,11 @@ def _numpy(variables):
 def _norm(name, b, logs):
     return {f'{name}/actnorm_center/b': _row(b), f'{name}/actnorm_scale/logs': _row(logs)}
 
-
+# %% ../../nbs/23_weights.peers.ipynb #e2ffdd5e
 def _zeros(name, kernel, b, logs):
     return {f'{name}/W': kernel, f'{name}/b': _row(b), f'{name}/logs': logs.reshape(1, -1)}
 
-
+# %% ../../nbs/23_weights.peers.ipynb #e7c52316
 def _seen(variables, factor, offset):
     "The weights of a flow that sees `factor * c + offset` where the original's sees `c`."
     b, logs = 'model/0/0/actnorm_center/b', 'model/0/0/actnorm_scale/logs'
@@ -321,7 +321,7 @@ def _chaiyujin_mix(state, theirs, name, permutation):
 def _chaiyujin_norm(state, theirs, name):
     return _norm(name, state(f'{theirs}.bias'), state(f'{theirs}.logs') / 3)
 
-
+# %% ../../nbs/23_weights.peers.ipynb #0b40785c
 def _chaiyujin_zeros(state, theirs, name):
     return _zeros(
         name,

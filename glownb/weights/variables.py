@@ -30,19 +30,19 @@ from .graphdef import Graph, read_graph
 def _kernel(a):
     return a.permute(3, 2, 0, 1)
 
-
+# %% ../../nbs/25_weights.variables.ipynb #50976b7a
 def _vector(a):
     return a.reshape(-1)
 
-
+# %% ../../nbs/25_weights.variables.ipynb #cd9190c1
 def _channels(a):
     return a.reshape(1, -1, 1, 1)
 
-
+# %% ../../nbs/25_weights.variables.ipynb #c44d98a4
 def _same(a):
     return a
 
-
+# %% ../../nbs/25_weights.variables.ipynb #5c27656c
 def _edge_slice(a):
     return _kernel(a)[:, -1:]
 
@@ -51,7 +51,7 @@ def _norm_names(ours, original):
     yield f'{ours}.b', f'{original}/actnorm_center/b', _channels
     yield f'{ours}.logs', f'{original}/actnorm_scale/logs', _channels
 
-
+# %% ../../nbs/25_weights.variables.ipynb #73b0c9cf
 def _zero_conv_names(ours, original, kernel=_kernel):
     yield f'{ours}.W', f'{original}/W', kernel
     yield f'{ours}.b', f'{original}/b', _vector
