@@ -1,4 +1,4 @@
-# make figures   the paper's figures, of built-in people; of yours: PHOTOS=… SOURCE=… TARGET=…
+# make figures   the paper's figures, of built-in people; of yours: PHOTOS=… (a folder of people)
 # make test      every notebook, isolated from each other
 # make docs      the documentation site in _docs; needs Quarto
 # All set everything up in .venv first; the second run starts at once.
@@ -16,6 +16,7 @@ OUT ?= figures
 SMOKE ?=
 
 # what the shell gets to see, to the letter: quotes and dollars included
+unexport PHOTOS WEIGHTS SOURCE TARGET EXPRESSION ALPHAS OUT SMOKE
 export GLOWNB_PHOTOS := $(value PHOTOS)
 export GLOWNB_WEIGHTS := $(value WEIGHTS)
 export GLOWNB_SOURCE := $(value SOURCE)
@@ -25,7 +26,7 @@ export GLOWNB_ALPHAS := $(value ALPHAS)
 export GLOWNB_OUT := $(value OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures test docs bench prepare check dist constraints clean
+.PHONY: help install figures test docs bench kill-test prepare check dist constraints clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,4p
@@ -51,6 +52,10 @@ docs: install
 # speed and memory, as ratios to a peer or a limit
 bench: install
 	@$(BIN)/python .ci/bench.py
+
+# kills at random moments: nothing that was reported done is lost, nothing is corrupt
+kill-test: install
+	@$(BIN)/python .ci/kill_test.py
 
 # what a commit needs: modules, clean notebooks and README made of the notebooks, and the checks
 prepare: install

@@ -17,7 +17,11 @@ readme = re.sub(r"(!\[[^\]]*\]\()(?![a-z]+:|#)", rf"\g<1>{raw}", readme)
 readme = re.sub(
     r"((?<!!)\[[^\]]*\]\()(?![a-z]+:|#)", rf"\g<1>{cfg['git_url']}/blob/{cfg['branch']}/", readme
 )
-beside = {"glownb.data": "data", "glownb.nbs.figures": "nbs/figures"}
+beside = {
+    "glownb.data": "data",
+    "glownb.nbs.figures": "nbs/figures",
+    "glownb.nbs.reports": "nbs/reports",
+}
 pythons = ["3.11", "3.12", "3.13"]
 
 setup(
@@ -35,7 +39,7 @@ setup(
         "Changelog": f"{cfg['git_url']}/blob/{cfg['branch']}/CHANGELOG.md",
         "Issues": f"{cfg['git_url']}/issues",
     },
-    license="Apache-2.0 AND CC0-1.0",  # code; data/
+    license="Apache-2.0 AND CC0-1.0 AND CC-BY-4.0",  # code; data/
     license_files=["LICENSE"],
     classifiers=[
         "Development Status :: 3 - Alpha",
@@ -43,13 +47,20 @@ setup(
         "Natural Language :: English",
         *(f"Programming Language :: Python :: {v}" for v in pythons),
     ],
-    # what ships beside the code: glownb looks for data/ and nbs/figures/ inside the package first
+    # what ships beside the code: glownb looks for data/, nbs/figures/ and nbs/reports/ inside the package first
     packages=[*find_packages(include=["glownb", "glownb.*"]), *beside],
     package_dir=beside,
-    package_data={"": ["*.pyi"], "glownb.data": ["**/*"], "glownb.nbs.figures": ["*.ipynb"]},
+    package_data={
+        "": ["*.pyi"],
+        "glownb.data": ["**/*"],
+        "glownb.nbs.figures": ["*.ipynb"],
+        "glownb.nbs.reports": ["*.ipynb"],
+    },
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={extra: cfg[f"{extra}_requirements"].split() for extra in ("photos", "dev")},
+    extras_require={
+        extra: cfg[f"{extra}_requirements"].split() for extra in ("photos", "study", "dev")
+    },
     entry_points={
         "console_scripts": cfg["console_scripts"].split("\n"),
         "nbdev": [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"],

@@ -307,7 +307,7 @@ class Documented:
         short = self.comments.get(f.lineno, ('',))[0] if is_short else ''
         if not ast.get_docstring(f) and f.name not in ('__init__', '__call__') and not short:
             yield f'{where} has no docstring'
-        if self.module == 'cli':
+        if self.module in ('cli', 'study_commands'):
             return  # what a command takes is said in its help, which its notebook checks
         for p in arguments(f)[is_method:]:
             if p.arg.startswith('_') or self.explains_itself(p.annotation):

@@ -22,6 +22,7 @@ SAYS = dict(
     people='Built-in people: names, heads, skin, hair, pictures.',
     photos='Photos in and out, faces where they belong.',
     pictures='Plots, movies, figures.',
+    studies='Large studies: plans, engine, results, reports.',
     testing='What serves tests alone.',
     training='Fitting flows and judges.',
     weights='Weights: downloads, foreign formats, names.',

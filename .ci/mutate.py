@@ -1,7 +1,8 @@
 """Do the tests bite? `python .ci/mutate.py [NOTEBOOK …] [--sample N] [--seed N] [--workers N]` breaks one thing in an exported cell, runs that notebook, and reports what nobody noticed.
 
 A mutant swaps a comparison, an operator, `and` and `or` or a truth value, drops a `not` or a minus, moves a constant, or leaves a
-statement out, in one place. Its notebook should fail; one that passes is a survivor, and stands in the report with its line. Without
+statement out, in one place. Its notebook should fail; one that passes is a survivor, and stands in the report with its line. Left alone
+are words (errors, warnings, what is printed) and the settings of a training, which are a choice that only a long run could judge. Without
 notebooks, those of the flow, the method, the judges and the training are tried. Every notebook runs once unchanged before. Each mutant
 runs in a process of its own and is killed when it takes three times as long as the notebook. Nothing in the checkout changes.
 """
@@ -26,6 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = r"#\|\s*default_exp (flow|method|judges|training)\."
+SETTINGS = ('TrainConfig', 'TeachConfig')  # classes whose defaults and keywords are settings
 LEAST = 0.9  # share of mutants that tests must notice
 
 COMPARISONS = {
@@ -89,7 +91,7 @@ def swapped(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
 def left_out(node: ast.AST) -> bool:
     "Whether a statement can go without leaving a name undefined."
     if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Call)
+        return isinstance(node.value, ast.Call) and not silent(node.value)
     if isinstance(node, ast.Assign):
         return all(isinstance(t, (ast.Attribute, ast.Subscript)) for t in node.targets)
     guards = isinstance(node, ast.If) and not node.orelse and isinstance(node.body[-1], ast.Raise)
@@ -104,6 +106,17 @@ def silent(node: ast.AST) -> bool:
     )
 
 
+def is_setting(parent: ast.AST, node: ast.AST) -> bool:
+    "What a training is set to: a default, or a keyword of a call."
+    if isinstance(parent, ast.ClassDef):
+        return parent.name in SETTINGS and isinstance(node, ast.AnnAssign)
+    return (
+        isinstance(parent, ast.Call)
+        and isinstance(node, ast.keyword)
+        and ast.unparse(parent.func) in SETTINGS
+    )
+
+
 def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
     "Every child that may change: its parent, the field, and the place within a list."
     for name, value in ast.iter_fields(tree):
@@ -112,7 +125,7 @@ def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
         ):
             continue
         for i, child in enumerate(value if isinstance(value, list) else [value]):
-            if not isinstance(child, ast.AST) or silent(child):
+            if not isinstance(child, ast.AST) or silent(child) or is_setting(tree, child):
                 continue
             yield tree, name, i if isinstance(value, list) else None
             yield from places(child)
