@@ -32,13 +32,10 @@ READS = (
 
 def row(name: str, value: float, sign: str = '', bound: float | None = None) -> None:
     "Print a figure."
-    reached = (
-        ''
-        if bound is None
-        else 'yes'
-        if (value >= bound) == (sign == AT_LEAST) or value == bound
-        else 'no'
-    )
+    reached = ''
+    if bound is not None:
+        holds = value >= bound if sign == AT_LEAST else value <= bound
+        reached = 'yes' if holds else 'no'
     asked = '' if bound is None else f'{sign} {bound:g}'
     print(f'{name:58} {value:7.3f}   {asked:9} {reached}', flush=True)
 

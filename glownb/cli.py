@@ -181,6 +181,26 @@ def transfer(
     for path in write_transfer(glow, weights, *albums, alphas, out, **bases):
         print(path)
 
+# %% ../nbs/99_cli.ipynb #e5a0c005
+EmbedderName = Annotated[
+    str | None,
+    typer.Option(
+        help=(
+            'Who judges identity: faces-id for rendered faces, dlib, vggface2 or '
+            'casia-webface for photos. By default what fits the people.'
+        )
+    ),
+]
+DetectorName = Annotated[
+    str | None,
+    typer.Option(
+        help=(
+            'Who reads Action Units: faces-au for rendered faces, mediapipe, openface, '
+            'pyfeat-v2, pyfeat-xgb or pyfeat-multitask for photos. By default what fits.'
+        )
+    ),
+]
+
 # %% ../nbs/99_cli.ipynb #ef4f6bbe
 @app.command()
 def explore(
@@ -212,24 +232,8 @@ def explore(
         int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')
     ] = None,
     aligned: Aligned = False,
-    embedder: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                'Who judges identity: faces-id for rendered faces, dlib, vggface2 or '
-                'casia-webface for photos. By default what fits the people.'
-            )
-        ),
-    ] = None,
-    detector: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                'Who reads Action Units: faces-au for rendered faces, mediapipe, openface, '
-                'pyfeat-v2, pyfeat-xgb or pyfeat-multitask for photos. By default what fits.'
-            )
-        ),
-    ] = None,
+    embedder: EmbedderName = None,
+    detector: DetectorName = None,
 ) -> None:
     """Look at transfers in JupyterLab: a slider over α, people, expressions, and what the judges say. Prints the address; Ctrl-C ends it.
 
@@ -335,24 +339,8 @@ def figures(
             help="Folder of another model's reconstructions, named like the photos, for figure 1."
         ),
     ] = None,
-    embedder: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                'Who judges identity: faces-id for rendered faces, dlib, vggface2 or '
-                'casia-webface for photos. By default what fits the people.'
-            )
-        ),
-    ] = None,
-    detector: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                'Who reads Action Units: faces-au for rendered faces, mediapipe, openface, '
-                'pyfeat-v2, pyfeat-xgb or pyfeat-multitask for photos. By default what fits.'
-            )
-        ),
-    ] = None,
+    embedder: EmbedderName = None,
+    detector: DetectorName = None,
     smoke: Annotated[
         bool, typer.Option('--smoke', help='A quick try: a tiny Glow without training.')
     ] = False,

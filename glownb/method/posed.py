@@ -27,7 +27,7 @@ from ..judges.identity import Embedder
 from .alpha import inner_rmse
 from .score import Figure
 from .transfer import decode_latents, encode_photos, parse_alphas
-from ..photos.align import EyeFinder, align_photo
+from ..photos.align import EyeFinder, align_photo, warn_of_skipped
 from ..photos.folders import as_stored, is_picture, matches, name_some
 
 # %% ../../nbs/66_method.posed.ipynb #124ea588
@@ -149,12 +149,7 @@ def read_posed(
         names.append(who)
         neutral.append(small[0])
     finder.save()
-    if lost:
-        warnings.warn(
-            f'{spec}: {len(lost)} photos are left out: {name_some(lost)}; '
-            f'the first: {next(iter(lost.values()))}',
-            stacklevel=2,
-        )
+    warn_of_skipped(spec, lost, sum(map(len, photos.values())))
     if not any(len(of) > 1 for of in looks.values()):
         raise InputError(
             f'{spec}: no two people show the same expression in photos that can be used; '

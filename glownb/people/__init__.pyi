@@ -71,7 +71,6 @@ from .person import HAIR_DARK as HAIR_DARK
 from .person import HAIR_STYLES as HAIR_STYLES
 from .person import LIGHT_LIMIT as LIGHT_LIMIT
 from .person import Light as Light
-from .person import MONK_TONES as MONK_TONES
 from .person import ORIGINS as ORIGINS
 from .person import POSE_LIMIT as POSE_LIMIT
 from .person import Person as Person

@@ -25,6 +25,7 @@ from ..method.alpha import PAIR, keeps_identity, skill_table, with_losses
 from ..method.claims import DARKER_FROM, pair_table
 from ..people.names import AUS
 from ..pictures.figures import FigureError, FigureKernel
+from ..pictures.numbers import plain
 from ..pictures.plots import html_page
 from .results import read_study, study_about
 
@@ -356,15 +357,5 @@ def write_numbers(
     path: str | Path,  # .json
 ) -> None:
     "Write the numbers of a report; raises InputError where that fails."
-
-    def plain(value):
-        if isinstance(value, dict):
-            return {str(k): plain(v) for k, v in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [plain(v) for v in value]
-        if isinstance(value, (float, np.floating)):
-            return round(float(value), 5) if math.isfinite(value) else None
-        return value.item() if isinstance(value, np.generic) else value
-
     with write_beside(path) as temporary:
-        temporary.write_text(json_text(plain(numbers)), encoding='utf-8')
+        temporary.write_text(json_text(plain(numbers, 5)), encoding='utf-8')
