@@ -125,12 +125,14 @@ def chosen_weights(
     latents = [s for s in faces if s.endswith('.safetensors')]
     photos = [s for s in faces if s not in latents]
     fits = default_weights(*photos) if photos else ''
-    if not latents and fits == PHOTO_GLOW:
+    if latents:
+        weights = weights_of(latents[0])
+        if (weights, fits) == (RENDER_GLOW, PHOTO_GLOW):
+            _say_weights(f'{latents[0]} is of {weights}, so that is the Glow, but these are photos')
+        return weights
+    if fits == PHOTO_GLOW:
         _say_weights(f'these are photos of people, so the Glow is {fits}')
-    weights = weights_of(latents[0]) if latents else fits
-    if weights == RENDER_GLOW and fits == PHOTO_GLOW:
-        _say_weights(f'{latents[0]} is of {weights}, so that is the Glow, though these are photos')
-    return weights
+    return fits
 
 # %% ../nbs/97_verbs.ipynb #91d07fc3
 def _say_weights(text):
