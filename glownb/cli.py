@@ -238,7 +238,9 @@ def explore(
     embedder: EmbedderName = None,
     detector: DetectorName = None,
 ) -> None:
-    """Look at transfers in JupyterLab: a slider over α, people, expressions, and what the judges say. Opens the browser and prints the address; Ctrl-C ends it.
+    """Look at transfers in JupyterLab: a slider over α, people, expressions, and what the judges say.
+
+    Opens the browser and prints the address; Ctrl-C ends it.
 
     Example: glownb explore
 
