@@ -24,8 +24,8 @@ from .layers import edge_conv as edge_conv
 from .layers import in_strips as in_strips
 from .layers import lu_parts as lu_parts
 from .layers import pad_edge as pad_edge
-from .passes import Additive as Additive
-from .passes import Affine as Affine
+from .passes import AdditivePass as AdditivePass
+from .passes import AffinePass as AffinePass
 from .passes import DRIFT as DRIFT
 from .passes import ForwardLevel as ForwardLevel
 from .passes import Gradients as Gradients

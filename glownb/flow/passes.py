@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'DRIFT', 'neighbours', 'frame', 'NetKernels', 'net_kernels', 'relu_product', 'relu_back', 'image_conv',
-           'Piece', 'lay_out', 'run_net', 'Gradients', 'run_back', 'kernel_gradients', 'Additive', 'Affine', 'pieces',
-           'undo', 'check_drift', 'ForwardLevel', 'InverseLevel', 'stacked_mix', 'stacked_nets', 'LevelWeights',
-           'has_fast_passes', 'Passes']
+           'Piece', 'lay_out', 'run_net', 'Gradients', 'run_back', 'kernel_gradients', 'AdditivePass', 'AffinePass',
+           'pieces', 'undo', 'check_drift', 'ForwardLevel', 'InverseLevel', 'stacked_mix', 'stacked_nets',
+           'LevelWeights', 'has_fast_passes', 'Passes']
 
 # %% ../../nbs/13_flow.passes.ipynb #5066f8d2
 import warnings
@@ -200,7 +200,7 @@ def kernel_gradients(
     return w1.mT, w2, b2, w3, edge
 
 # %% ../../nbs/13_flow.passes.ipynb #4d0af623
-class Additive:
+class AdditivePass:
     "`z2 = x2 + y`."
 
     n = 1  # outputs of the net for each channel
@@ -223,7 +223,7 @@ class Additive:
         return -d2  # gradient of y
 
 # %% ../../nbs/13_flow.passes.ipynb #5e1b0734
-class Affine:
+class AffinePass:
     "`z2 = (x2 + shift) * sigmoid(raw + 2)`, where `y` is `shift` above `raw`."
 
     n = 2  # outputs of the net for each channel
@@ -425,7 +425,7 @@ class LevelWeights:
         size: tuple[int, int],  # height and width at this level
     ):
         self.dtype = steps[0].coupling.net.compute_dtype or steps[0].state.dtype
-        self.kind = Affine if isinstance(steps[0].coupling, AffineCoupling) else Additive
+        self.kind = AffinePass if isinstance(steps[0].coupling, AffineCoupling) else AdditivePass
         logs, shift = (
             torch.stack([getattr(s.norm, name).view(-1, 1) for s in steps])
             for name in ('logs', 'b')
