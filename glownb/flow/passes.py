@@ -41,8 +41,8 @@ def neighbours(
 
 # %% ../../nbs/13_flow.passes.ipynb #a3f1c27e
 def frame(
-    height: int,
-    width: int,
+    height: int,  # of a photo at this level
+    width: int,  # of a photo at this level
     dtype: torch.dtype,  # of the outcome
 ) -> Tensor:  # (10, height * width)
     "The edge channel at the nine neighbours of each pixel, and a 1."
@@ -134,7 +134,7 @@ def lay_out(
     x: Tensor,  # (c, P)
     padded: Tensor,  # (b, h+2, w+2, c), zeros around
     rows: Tensor,  # (P, 9*c or more)
-) -> Tensor:  # `rows`, in whose first columns the neighbours of each pixel now stand
+) -> Tensor:  # (P, 9*c or more), `rows`, filled
     "Write pixels and their neighbours as rows, in the dtype of the rows."
     b, h, w, c = (padded.shape[0], padded.shape[1] - 2, padded.shape[2] - 2, len(x))
     padded[:, 1:-1, 1:-1].copy_(x.view(c, b, h, w).permute(1, 2, 3, 0))
@@ -275,8 +275,8 @@ DRIFT = 0.01  # of the spread of a level's input; rounding in float32 gives 1e-6
 
 
 def check_drift(
-    again: Tensor,  # what a level saw or made, computed back from its other end
-    x: Tensor,  # what it was
+    again: Tensor,  # (C, B, H, W), one end of a level, computed back from the other
+    x: Tensor,  # (C, B, H, W), what it was
 ) -> None:
     "Warn where a level could not be undone exactly enough for its gradient."
     drift = ((again - x).square().mean().sqrt() / x.std()).item()
