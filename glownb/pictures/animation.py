@@ -159,6 +159,8 @@ def check_output(
     inputs = [clip.path, *clip.frames, *(p for a in albums for p in a.paths)]
     if out.resolve() in {Path(p).resolve() for p in inputs}:
         raise InputError(f'{out} is one of the inputs; choose another name for the film')
+    if out.resolve().parent in {p.resolve().parent for p in clip.frames}:
+        raise InputError(f'{out} would lie among the frames of the clip; choose another folder')
 
 # %% ../../nbs/84_pictures.animation.ipynb #fc531c6a
 def clip_key(
