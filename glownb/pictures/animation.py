@@ -98,7 +98,7 @@ def encode_clip(
         return sorted(folder.glob('z-*.safetensors'))
     bar = progress(aligned_frames(clip, size, aligned=aligned), 'encode frames', total=clip.n)
     frames, i = iter(bar), 0
-    while batch := list(islice(frames, BATCH)):
+    while batch := _next_frames(frames, folder):
         path = folder / f'z-{i:06}.safetensors'
         if not path.exists():
             encode_photos(glow, torch.stack(batch), y=y).save(path)
@@ -106,6 +106,15 @@ def encode_clip(
     with write_beside(done) as temporary:
         temporary.write_text(json_text(dict(batches=i)))
     return sorted(folder.glob('z-*.safetensors'))
+
+# %% ../../nbs/84_pictures.animation.ipynb #d81f0a55
+def _next_frames(frames, folder) -> list[torch.Tensor]:
+    "One batch; what is done of a clip that turns out to be faulty is thrown away."
+    try:
+        return list(islice(frames, BATCH))
+    except InputError:
+        shutil.rmtree(folder)
+        raise
 
 # %% ../../nbs/84_pictures.animation.ipynb #f7e5636f
 def clip_mean(
