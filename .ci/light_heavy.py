@@ -1,8 +1,8 @@
 """Train the flow of the study of tones: `python .ci/light_heavy.py OUT.safetensors [--groups FOLDER]`.
 
-It is `faces-64-untaught` but for one thing: of the people it learns from, eight in ten have a light tone (Monk 1–5), not five. The groups are
-the same, with the same looks, poses, lights and noise, in the same order and from the same random weights; three in five of the people of a
-darker tone give their place to somebody of a light one.
+It is `faces-64-untaught` but for one thing: eight in ten of the people that it learns from have a light tone (Monk 1–5), not five. The
+groups are the same, with the same looks, poses, lights and noise, in the same order and from the same random weights; three in five of the
+people of a darker tone give their place to somebody of a light one.
 """
 
 import argparse
