@@ -9,6 +9,7 @@ download it; and the figures are made and shown in the gallery and on their own 
 
 import argparse
 import ast
+import inspect
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import yaml
@@ -74,10 +76,15 @@ def make_pages() -> None:
     from nbdev.serve import proc_nbs
 
     refresh_quarto_yml()
-    proc_nbs(force=True)
+    with mock.patch('nbdev.processors._do_eval', is_run):
+        proc_nbs(force=True, n_workers=0)  # here, where the patch holds
     if FIGURES.is_dir():
         shutil.copytree(FIGURES, PAGES / 'figures' / 'made')
     fields = fields_of_dataclasses()
+    found = dict(commands())
+    callbacks = {c.callback.__name__ for c in found.values()}
+    reference = ['## Commands', *(command_text(*c) for c in found.items())]
+    address = ''.join(settings()[k] for k in ('doc_host', 'doc_baseurl'))
     for page in sorted(PAGES.rglob('*.ipynb')):
         name = page.relative_to(PAGES)
         notebook = nbformat.read(page, 4)
@@ -103,8 +110,103 @@ def make_pages() -> None:
                 for p in sorted(FIGURES.glob('*.json'))
             ]
         notebook.cells = [cells[0], *(cell for cell in first if cell.source), *cells[1:]]
+        notebook.cells = [c for c in notebook.cells if not shows_command(c, callbacks)]
+        if name == Path('99_cli.ipynb'):
+            notebook.cells[2:2] = [nbformat.v4.new_markdown_cell(t) for t in reference]
+        plain_signatures(notebook)
+        describe_pictures(notebook)
         add_links(notebook, name)
-        nbformat.write(notebook, page)
+        above = '../' * (len(name.parts) - 1) or './'
+        text = nbformat.writes(notebook).replace(f'({address}/', f'({above}')
+        page.write_text(text, encoding='utf-8')
+
+
+def is_run(cell) -> bool:
+    "Whether a page needs what a cell does: what it exports or imports, but no test that imports."
+    if cell.cell_type != 'code' or not (tree := cell.parsed_()):
+        return False
+    if cell.directives_.keys() & {'export', 'exports', 'exporti', 'exec_doc'}:
+        return True
+    is_shown = any(n.func.id == 'show_doc' for n in calls_by_name(tree))
+    return is_shown or all(isinstance(n, ast.Import | ast.ImportFrom) for n in tree)
+
+
+def calls_by_name(tree: list) -> list:
+    "Calls of functions that have a plain name."
+    nodes = [n for part in tree for n in ast.walk(part) if isinstance(n, ast.Call)]
+    return [n for n in nodes if isinstance(n.func, ast.Name)]
+
+
+def commands(command=None, name: str = 'glownb'):
+    "Each command with its full name, as the shell knows it."
+    import typer
+
+    from glownb import cli
+
+    command = command or typer.main.get_command(cli.app)
+    if not getattr(command, 'commands', None):
+        yield name, command
+        return
+    for word, inner in command.commands.items():
+        yield from commands(inner, f'{name} {word}')
+
+
+def command_text(name: str, command) -> str:
+    "A command: what it does, examples to paste, its words and options."
+    says, *examples = re.split(r'^Example: ', inspect.cleandoc(command.help), flags=re.M)
+    rows = [option_row(p) for p in command.params if p.name != 'help']
+    table = [['Word or option', 'Default', 'Details'], ['---'] * 3, *rows] if rows else []
+    parts = [f'### {name}', plain(says.strip())]
+    if examples:
+        parts.append('\n'.join(['```bash', *(e.strip() for e in examples), '```']))
+    return '\n\n'.join([*parts, '\n'.join(f'| {" | ".join(row)} |' for row in table)])
+
+
+def option_row(option) -> list[str]:
+    "An option as its help has it."
+    is_word = option.param_type_name == 'argument'
+    name = option.name.upper() if is_word else ', '.join([*option.opts, *option.secondary_opts])
+    default = option.default
+    if option.required:
+        said = 'required'
+    else:
+        said = '' if default in (None, False, ()) or callable(default) else f'`{default}`'
+    return [f'`{name}`', said, plain(' '.join((option.help or '').split()))]
+
+
+def plain(text: str) -> str:
+    "Text in which Pandoc finds nothing but spans of code: no option becomes a dash, no @eve a citation."
+    return re.sub(
+        r'(`[^`]*`)|([\\*_<>$@|\'"~^#\[\]-])', lambda m: m[1] or f'\\{m[2]}', text
+    )
+
+
+def shows_command(cell, callbacks: set[str]) -> bool:
+    "Whether a cell tells of a command as a function of Python, which it is for nobody."
+    said = re.search(r'^show_doc\((\w+)\)$', cell.source, re.M)
+    return bool(said) and said[1] in callbacks
+
+
+def plain_signatures(notebook) -> None:
+    "Signatures are blocks of code, where nbdev's links stand as raw Markdown: names again."
+    unlinked = lambda block: re.sub(r'\[(`?[^`\]\n]+`?)\]\(https?://[^)\s]+\)', r'\1', block[0])
+    for cell in notebook.cells:
+        for data in (o.data for o in cell.get('outputs', []) if 'data' in o):
+            if text := data.get('text/markdown'):
+                fenced = re.sub(r'^ *```.*?^ *```', unlinked, text, flags=re.M | re.S)
+                data['text/markdown'] = re.sub(r'^> *.*\($|^ +\w+:.*$', unlinked, fenced, flags=re.M)
+
+
+def describe_pictures(notebook) -> None:
+    "A picture without words of its own is described by the sentence above it."
+    says = ''
+    for cell in notebook.cells:
+        if cell.cell_type == 'markdown' and cell.source.strip():
+            last = re.sub(r'[*`#$]|\]\([^)]*\)|\[', '', cell.source.strip().split('\n\n')[-1])
+            says = ' '.join(last.split())
+        if any('image/png' in o.get('data', {}) for o in cell.get('outputs', [])):
+            if says and 'fig-alt' not in cell.source:
+                cell.source = f'#| fig-alt: {json.dumps(says, ensure_ascii=False)}\n{cell.source}'
 
 
 def after_title(text: str) -> str:
@@ -121,20 +223,24 @@ def fields_of_dataclasses() -> dict:
         for node in ast.parse(source).body:
             if isinstance(node, ast.ClassDef) and has_fields(node):
                 rows = [field_row(m, says) for m in node.body if isinstance(m, ast.AnnAssign)]
-                text = '\n'.join([FIELDS_HEAD, *rows])
+                text = field_table(rows)
                 tables[node.name] = nbformat.v4.new_markdown_cell(text)
     return tables
 
 
-FIELDS_HEAD = '| | **Type** | **Default** | **Details** |\n|---|---|---|---|'
+def field_table(rows: list[list[str]]) -> str:
+    "A table of fields; without the defaults where there are none."
+    rows = [['**Field**', '**Type**', '**Default**', '**Details**'], ['---'] * 4, *rows]
+    if not any(row[2] for row in rows[2:]):
+        rows = [[*row[:2], row[3]] for row in rows]
+    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
 
 
-def field_row(field: ast.AnnAssign, says: dict) -> str:
+def field_row(field: ast.AnnAssign, says: dict) -> list[str]:
     "One field as a row of a table."
-    plain = lambda text: re.sub(r'([|*_<>$])', r'\\\1', text)
-    kind, details = ast.unparse(field.annotation), said_of(field, says)
-    default = f'`{ast.unparse(field.value)}`' if field.value else ''
-    return f'| `{field.target.id}` | {plain(kind)} | {default} | {plain(details)} |'
+    code = lambda node: '`' + ast.unparse(node).replace('|', '\\|') + '`' if node else ''
+    kind, details = code(field.annotation), plain(said_of(field, says))
+    return [f'`{field.target.id}`', kind, code(field.value), details]
 
 
 def add_links(notebook, name: Path) -> None:
