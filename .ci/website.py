@@ -16,13 +16,15 @@ import re
 import shutil
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 from unittest import mock
 
 import nbformat
 import yaml
 
-from docs import comments, has_fields, said_of
+from check import tell
+from docs import LINK, NESTED, anchors_of_pages, comments, has_fields, page_problems, said_of
 from package import ROOT, modules
 
 NBS, FIGURES, PAGES, SITE = (
@@ -31,10 +33,11 @@ NBS, FIGURES, PAGES, SITE = (
     ROOT / '_proc',
     ROOT / '_docs',
 )
-NO_QUARTO = """Quarto builds the site, and it is not installed. Get it from https://quarto.org/docs/get-started,
-or with: .venv/bin/pip install quarto-cli. Then run make docs again.
-Without it, `.venv/bin/python .ci/docs.py` checks pages, links and arguments,
-and `.venv/bin/python .ci/website.py --pages` makes Quarto's input."""
+NO_QUARTO = (
+    'website: Quarto, which builds the site, is not installed and could not be brought '
+    '(quarto-cli downloads it, which needs a network); '
+    'get it from https://quarto.org/docs/get-started, then run make docs again'
+)
 # how a notebook that was opened in Colab, or was downloaded, gets the glownb that it was written for
 INSTALL = """# installs glownb where it is missing, as in Colab
 from importlib.util import find_spec
@@ -50,11 +53,23 @@ def settings() -> dict:
     }
 
 
+def bring_quarto() -> None:
+    "Quarto as the system has it; else PyPI's quarto-cli beside this Python, which downloads the program."
+    if shutil.which('quarto'):
+        return
+    pip = ['uv', 'pip', 'install', '--python', sys.executable]
+    pip = pip if shutil.which('uv') else [sys.executable, '-m', 'pip', 'install']
+    print('website: installing Quarto (quarto-cli), about 130 MB')
+    subprocess.run([*pip, '--quiet', 'quarto-cli'], capture_output=True)
+    if not shutil.which('quarto'):
+        sys.exit(NO_QUARTO)
+
+
 def make_figures() -> None:
     "The figures of the built-in people in _figures, made anew where something that they are made of is newer."
     sources = [
         p
-        for pattern in ('nbs/figures/*.ipynb', 'glownb/*.py', 'data/weights/*')
+        for pattern in ('nbs/figures/*.ipynb', 'glownb/**/*.py', 'data/weights/*')
         for p in ROOT.glob(pattern)
     ]
     page = FIGURES / 'index.html'
@@ -84,7 +99,6 @@ def make_pages() -> None:
     found = dict(commands())
     callbacks = {c.callback.__name__ for c in found.values()}
     reference = ['## Commands', *(command_text(*c) for c in found.items())]
-    address = ''.join(settings()[k] for k in ('doc_host', 'doc_baseurl'))
     for page in sorted(PAGES.rglob('*.ipynb')):
         name = page.relative_to(PAGES)
         notebook = nbformat.read(page, 4)
@@ -112,13 +126,13 @@ def make_pages() -> None:
         notebook.cells = [cells[0], *(cell for cell in first if cell.source), *cells[1:]]
         notebook.cells = [c for c in notebook.cells if not shows_command(c, callbacks)]
         if name == Path('99_cli.ipynb'):
-            notebook.cells[2:2] = [nbformat.v4.new_markdown_cell(t) for t in reference]
-        plain_signatures(notebook)
-        describe_pictures(notebook)
+            k = next(i for i, c in enumerate(notebook.cells) if c.source.startswith('## '))
+            notebook.cells[k:k] = [nbformat.v4.new_markdown_cell(t) for t in reference]
+        for step in (plain_signatures, plain_tables, name_imports, drop_empty, describe_pictures):
+            step(notebook)
         add_links(notebook, name)
-        above = '../' * (len(name.parts) - 1) or './'
-        text = nbformat.writes(notebook).replace(f'({address}/', f'({above}')
-        page.write_text(text, encoding='utf-8')
+        nbformat.write(notebook, page)
+    link_names(anchors_of_pages(PAGES))
 
 
 def is_run(cell) -> bool:
@@ -176,9 +190,7 @@ def option_row(option) -> list[str]:
 
 def plain(text: str) -> str:
     "Text in which Pandoc finds nothing but spans of code: no option becomes a dash, no @eve a citation."
-    return re.sub(
-        r'(`[^`]*`)|([\\*_<>$@|\'"~^#\[\]-])', lambda m: m[1] or f'\\{m[2]}', text
-    )
+    return re.sub(r'(`[^`]*`)|([\\*_<>$@|\'"~^#\[\]-])', lambda m: m[1] or f'\\{m[2]}', text)
 
 
 def shows_command(cell, callbacks: set[str]) -> bool:
@@ -194,7 +206,41 @@ def plain_signatures(notebook) -> None:
         for data in (o.data for o in cell.get('outputs', []) if 'data' in o):
             if text := data.get('text/markdown'):
                 fenced = re.sub(r'^ *```.*?^ *```', unlinked, text, flags=re.M | re.S)
-                data['text/markdown'] = re.sub(r'^> *.*\($|^ +\w+:.*$', unlinked, fenced, flags=re.M)
+                data['text/markdown'] = re.sub(
+                    r'^> *.*\($|^ +\w+:.*$', unlinked, fenced, flags=re.M
+                )
+
+
+def plain_tables(notebook) -> None:
+    "A table as HTML by itself: for an output of that kind Quarto loads jQuery and RequireJS."
+    for data in (o.data for c in notebook.cells for o in c.get('outputs', []) if 'data' in o):
+        if html := data.pop('text/html', None):
+            data['text/markdown'] = f'```{{=html}}\n{html}\n```'
+
+
+def name_imports(notebook) -> None:
+    "What tests import is folded; the line that unfolds it says what it is."
+    for cell in notebook.cells:
+        if cell.cell_type == 'code' and cell.source.startswith('#| code-fold: true\n'):
+            cell.source = f'#| code-summary: Imports of the examples\n{cell.source}'
+
+
+def drop_empty(notebook) -> None:
+    "Take out headings below which the page shows nothing, since what stood there is told elsewhere."
+    kept = []
+    for cell in reversed(notebook.cells):
+        shown = re.sub(r'<!--.*?-->', '', cell.source, flags=re.S).strip()
+        depth, is_bare = heading_depth(cell), '\n' not in shown
+        if not shown or depth and is_bare and (not kept or 0 < heading_depth(kept[-1]) <= depth):
+            continue
+        kept.append(cell)
+    notebook.cells = kept[::-1]
+
+
+def heading_depth(cell) -> int:
+    "How deep the heading is that a cell begins with; 0 without one."
+    found = re.match(r'#+(?= )', cell.source) if cell.cell_type == 'markdown' else None
+    return len(found[0]) if found else 0
 
 
 def describe_pictures(notebook) -> None:
@@ -207,6 +253,33 @@ def describe_pictures(notebook) -> None:
         if any('image/png' in o.get('data', {}) for o in cell.get('outputs', [])):
             if says and 'fig-alt' not in cell.source:
                 cell.source = f'#| fig-alt: {json.dumps(says, ensure_ascii=False)}\n{cell.source}'
+
+
+def link_names(anchors: dict[str, set[str]]) -> None:
+    "Links that nbdev makes of names lead to pages of this build, to what is there; never from within a link."
+    address = ''.join(settings()[k] for k in ('doc_host', 'doc_baseurl'))
+    for page in sorted(PAGES.rglob('*.ipynb')):
+        notebook = nbformat.read(page, 4)
+        above = '../' * (len(page.relative_to(PAGES).parts) - 1) or './'
+
+        def link(found, above=above):
+            there = anchors.get(found[2], ())  # a method may be told with its class
+            anchor = next((a for a in (found[3], found[3].split('.')[0]) if a in there), None)
+            return f'{found[1]}({above}{found[2]}#{anchor})' if anchor else found[1][1:-1]
+
+        def mended(text, link=link):
+            text = re.sub(
+                rf'(\[[^\[\]\n]*\])\({re.escape(address)}/([^()#\s]+)#([^()\s]+)\)', link, text
+            )
+            return NESTED.sub(lambda m: '[' + re.sub(LINK, r'\1', m[1]) + ']', text)
+
+        for cell in notebook.cells:
+            if cell.cell_type == 'markdown':
+                cell.source = mended(cell.source)
+            for data in (o.data for o in cell.get('outputs', []) if 'data' in o):
+                if text := data.get('text/markdown'):
+                    data['text/markdown'] = mended(text)
+        nbformat.write(notebook, page)
 
 
 def after_title(text: str) -> str:
@@ -238,7 +311,10 @@ def field_table(rows: list[list[str]]) -> str:
 
 def field_row(field: ast.AnnAssign, says: dict) -> list[str]:
     "One field as a row of a table."
-    code = lambda node: '`' + ast.unparse(node).replace('|', '\\|') + '`' if node else ''
+    escaped = lambda text: plain(escape(text, quote=False)).replace(
+        '\\|', '&#124;'
+    )  # no cell ends there
+    code = lambda node: f'<code>{escaped(ast.unparse(node))}</code>' if node else ''
     kind, details = code(field.annotation), plain(said_of(field, says))
     return [f'`{field.target.id}`', kind, code(field.value), details]
 
@@ -326,12 +402,15 @@ def main() -> None:
     os.environ['PATH'] = (
         f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'  # of a .venv that is not active
     )
-    if not only_pages and not shutil.which('quarto'):
-        sys.exit(NO_QUARTO)
+    if not only_pages:
+        bring_quarto()
     make_figures()
     make_pages()
+    whole = f'{len(list(PAGES.rglob("*.ipynb")))} pages for Quarto in {PAGES.name}'
+    if tell('website', page_problems(PAGES), whole):
+        sys.exit(1)
     if only_pages:
-        return print(f'{len(list(PAGES.rglob("*.ipynb")))} pages for Quarto in {PAGES.name}')
+        return
     subprocess.run(['quarto', 'render', PAGES, '--no-cache'], check=True)
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(PAGES / SITE.name, SITE)
