@@ -95,6 +95,10 @@ def make_pages() -> None:
         proc_nbs(force=True, n_workers=0)  # here, where the patch holds
     if FIGURES.is_dir():
         shutil.copytree(FIGURES, PAGES / 'figures' / 'made')
+    heads = (
+        ('The paper', 'claim'),
+        ('Measured here', 'measured'),
+    )  # a figure's page begins with the claim
     fields = fields_of_dataclasses()
     found = dict(commands())
     callbacks = {c.callback.__name__ for c in found.values()}
@@ -115,11 +119,11 @@ def make_pages() -> None:
             nbformat.v4.new_markdown_cell(after_title(nbformat.read(NBS / name, 4).cells[0].source))
         ]
         if name.parts[0] == 'figures':
-            first.append(nbformat.v4.new_markdown_cell(figure_text(name.stem, 'made')))
+            first.append(nbformat.v4.new_markdown_cell(figure_text(name.stem, 'made', heads[1:])))
         if name == Path('gallery.ipynb'):
             cells += [
                 nbformat.v4.new_markdown_cell(
-                    f'## {about(p)["title"]}\n\n{figure_text(p.stem, "figures/made")}'
+                    f'## {about(p)["title"]}\n\n{figure_text(p.stem, "figures/made", heads)}'
                 )
                 for p in sorted(FIGURES.glob('*.json'))
             ]
@@ -343,7 +347,7 @@ def about(path: Path) -> dict:
     return json.loads(path.read_text(encoding='utf-8'))
 
 
-def figure_text(name: str, folder: str) -> str:
+def figure_text(name: str, folder: str, heads: tuple) -> str:
     "A figure with its claim, as Markdown; empty where it was not made."
     if not (FIGURES / f'{name}.json').exists():
         return ''
@@ -355,11 +359,7 @@ def figure_text(name: str, folder: str) -> str:
     )
     lines = [
         f'![]({folder}/{name}.png){{fig-alt="{says["title"]}"}}',
-        *(
-            f'**{head}:** {says[key]}'
-            for head, key in (('The paper', 'claim'), ('Measured here', 'measured'))
-            if says.get(key)
-        ),
+        *(f'**{head}:** {says[key]}' for head, key in heads if says.get(key)),
         f'`{says["command"]}` · {files}',
     ]
     return '\n\n'.join(lines)
