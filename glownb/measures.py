@@ -194,7 +194,7 @@ def train(
     """
     from dataclasses import replace
 
-    from glownb.core import make_folder
+    from glownb.core import make_folder, refuse_inputs
     from glownb.flow.glow import GlowConfig
     from glownb.photos.align import EyeFinder, align_person
     from glownb.photos.folders import training_photos
@@ -206,6 +206,8 @@ def train(
         raise InputError(f'{out}: weights are written to a file that ends in .safetensors')
     if out.exists() and not overwrite:
         raise InputError(f'{out} exists; choose another name, or pass --overwrite to train anew')
+    if start and Path(start).exists():
+        refuse_inputs(out, [start])
     begin = load_glow(start) if start else None
     shape = (
         begin.config

@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core import InputError, readable_file, shipped_data
+from ..core import InputError, as_stored, readable_file, shipped_data
 from ..judges.action_units import DETECTORS
 from ..judges.choice import PHOTO_JUDGES, RENDER_JUDGES, JudgeNames
 from ..judges.identity import EMBEDDERS
@@ -32,7 +32,7 @@ from glownb.people.draw import (
 from ..people.names import EXPRESSIONS, expression, photos_of
 from ..people.person import SEXES, Person, Photo
 from ..people.picture import render_photos
-from ..photos.folders import as_stored, matches
+from ..photos.folders import matches
 from ..photos.images import to_uint8
 from ..weights.names import KNOWN, get_weights
 
