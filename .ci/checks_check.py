@@ -199,6 +199,10 @@ BREAKAGES = [
         "nbs/gallery.ipynb: nothing stands below the heading '### Bare'",
     ),
     (
+        replace('nbs/index.ipynb', '"kernelspec"', '"widgets": {}, "kernelspec"'),
+        'nbs/index.ipynb: its metadata hold the state of widgets',
+    ),
+    (
         add_cell('nbs/gallery.ipynb', 'markdown', '![](images/transfer.jpg)'),
         'nbs/gallery.ipynb: the picture images/transfer.jpg has no alternative text',
     ),

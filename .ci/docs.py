@@ -232,6 +232,15 @@ def temporary_paths(path: Path) -> Iterator[str]:
             yield f'the output of cell {cell["id"]} names a temporary path'
 
 
+def widgets(path: Path) -> Iterator[str]:
+    "Outputs that are drawn by programs from other hosts, such as a progress bar of a notebook."
+    for cell in cells(path):
+        if any('widget' in kind for o in cell.get('outputs', []) for kind in o.get('data', {})):
+            yield f'the output of cell {cell["id"]} is a widget; clear it'
+    if 'widgets' in json.loads(path.read_text(encoding='utf-8'))['metadata']:
+        yield 'its metadata hold the state of widgets; clear it'
+
+
 def curly_options(path: Path) -> Iterator[str]:
     "Options of commands that are no code, of which Pandoc makes a dash."
     for text in texts(path):
@@ -244,7 +253,7 @@ def misread(root: Path) -> list[str]:
     return [
         f'{page.relative_to(root)}: {line}'
         for page in pages(root)
-        for look in (bare_headings, unsaid_pictures, temporary_paths, curly_options)
+        for look in (bare_headings, unsaid_pictures, temporary_paths, widgets, curly_options)
         for line in look(page)
     ]
 
