@@ -295,7 +295,8 @@ def nested_links(path: Path) -> Iterator[str]:
 
 def unsaid_outputs(path: Path) -> Iterator[str]:
     for cell in cells(path):
-        if outputs(cell, 'image/png') and 'fig-alt' not in cell['source']:
+        kinds = [k for o in cell.get('outputs', []) for k in o.get('data', ())]
+        if 'fig-alt' not in cell['source'] and any(k.startswith('image/') for k in kinds):
             yield f'the picture of cell {cell["id"]} has no alternative text'
 
 
