@@ -1,6 +1,6 @@
 # make figures   the paper's figures, of built-in people; of yours: PHOTOS=… (a folder of people)
 # make test      every notebook, isolated from each other
-# make docs      the documentation site in _docs; needs Quarto
+# make docs      the documentation site in _docs; brings Quarto where there is none
 # All set everything up in .venv first; the second run starts at once.
 
 SHELL := /bin/bash

@@ -252,7 +252,7 @@ def broken_page(folder: Path) -> list[str]:
     )
     front = cell('---\noutput-file: page.html\n---', 'raw')
     fine = [front, cell('## Glow\n\n[it](page.html#glow), `--out`, ![a face](x.png)')]
-    drawn = dict(output_type='display_data', data={'image/png': 'AAAA'})
+    drawn = dict(output_type='display_data', data={'image/jpeg': 'AAAA'})
     broken = [
         *fine,
         *(cell(text) for text, _ in PAGE_BREAKAGES),

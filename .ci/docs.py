@@ -1,8 +1,9 @@
 """Is the documentation whole? `python .ci/docs.py` prints one line for each thing that is wrong and fails if there is one.
 
 Checked without Quarto: the keys of `_quarto.yml`, that the sidebar lists every page and no other, that links between notebooks lead
-somewhere and reach every figure and room, that formulas are written as Pandoc reads them, and that every exported name says what it
-is and what its arguments are.
+somewhere and reach every figure and room, that formulas are written as Pandoc reads them, that headings have text, pictures words and
+outputs nothing of a machine, and that every exported name says what it is and what its arguments are. What nbdev makes of a page,
+`page_problems` checks when the site is built.
 """
 
 import ast
@@ -228,8 +229,8 @@ def temporary_paths(path: Path) -> Iterator[str]:
     "Outputs of a page that name a folder which is long gone."
     for cell in cells(path):
         shown = [t for kind in ('stream', 'text/plain', 'text/html') for t in outputs(cell, kind)]
-        if any(re.search(r'/tmp/|/var/folders/|\\Temp\\', text) for text in shown):
-            yield f'the output of cell {cell["id"]} names a temporary path'
+        if any(re.search(r'/tmp/|/var/folders/|\\Temp\\|\.py:\d+: \w+Warning', t) for t in shown):
+            yield f'the output of cell {cell["id"]} names a temporary path, or one of a machine'
 
 
 def widgets(path: Path) -> Iterator[str]:
@@ -294,7 +295,8 @@ def nested_links(path: Path) -> Iterator[str]:
 
 def unsaid_outputs(path: Path) -> Iterator[str]:
     for cell in cells(path):
-        if outputs(cell, 'image/png') and 'fig-alt' not in cell['source']:
+        kinds = [k for o in cell.get('outputs', []) for k in o.get('data', ())]
+        if 'fig-alt' not in cell['source'] and any(k.startswith('image/') for k in kinds):
             yield f'the picture of cell {cell["id"]} has no alternative text'
 
 

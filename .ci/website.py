@@ -101,7 +101,9 @@ def make_pages() -> None:
     )  # a figure's page begins with the claim
     fields = fields_of_dataclasses()
     found = dict(commands())
-    callbacks = {c.callback.__name__ for c in found.values()}
+    callbacks = {c.callback.__name__ for c in found.values()} | {
+        'options'
+    }  # words before a command
     reference = ['## Commands', *(command_text(*c) for c in found.items())]
     for page in sorted(PAGES.rglob('*.ipynb')):
         name = page.relative_to(PAGES)
@@ -254,7 +256,7 @@ def describe_pictures(notebook) -> None:
         if cell.cell_type == 'markdown' and cell.source.strip():
             last = re.sub(r'[*`#$]|\]\([^)]*\)|\[', '', cell.source.strip().split('\n\n')[-1])
             says = ' '.join(last.split())
-        if any('image/png' in o.get('data', {}) for o in cell.get('outputs', [])):
+        if any(k.startswith('image/') for o in cell.get('outputs', []) for k in o.get('data', ())):
             if says and 'fig-alt' not in cell.source:
                 cell.source = f'#| fig-alt: {json.dumps(says, ensure_ascii=False)}\n{cell.source}'
 

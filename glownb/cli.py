@@ -6,6 +6,7 @@
 __all__ = ['app', 'REPORT', 'options', 'main']
 
 # %% ../nbs/99_cli.ipynb #adaf2e2d
+import shlex
 import signal
 import sys
 import threading
@@ -376,8 +377,6 @@ def figures(
 
     Example: glownb figures --source 'people/001_*' --target 'people/004_*' --target 'people/007_*'
     """
-    import shlex
-
     from glownb.judges.choice import default_judges
     from glownb.method.transfer import parse_alphas
     from glownb.photos.folders import person_photos
@@ -434,6 +433,16 @@ def figures(
     options = shlex.join(word for word in sys.argv[2:] if word not in (names or ()))
     for path in run_figures(out, given, names=names or (), options=options):
         print(path)
+    _say_next(path, theirs)
+
+# %% ../nbs/99_cli.ipynb #77e1d0b4
+def _say_next(page, people) -> None:
+    "What to open, and what to try: with whose faces these are, or with photos of one's own."
+    own = (
+        '' if people else ', or photos of your own: glownb figures --photos PEOPLE (a folder each)'
+    )
+    explore = shlex.join(['glownb', 'explore', *people])
+    print(f'glownb: open {page} in a browser. Then try a slider: {explore}{own}', file=sys.stderr)
 
 # %% ../nbs/99_cli.ipynb #b9e4c7d2
 app.add_typer(study_app, name='study')

@@ -241,6 +241,9 @@ def _add_warnings(path, said) -> None:  # so that whoever reads the numbers late
     with write_beside(path) as file:
         file.write_text(json_text(numbers), encoding='utf-8')
 
+# %% ../../nbs/83_pictures.figures.ipynb #9a5c21d7
+_SITE, _FIRST = 'https://glownb.github.io/glownb', 'fig3_transfer'
+
 # %% ../../nbs/83_pictures.figures.ipynb #852c845c
 def write_index(
     folder: str | Path,  # where figures lie
@@ -251,7 +254,8 @@ def write_index(
     Raises InputError where a file cannot be read or written.
     """
     folder, parts = Path(folder), []
-    for name in names or [n for n in figure_names() if (folder / f'{n}.json').exists()]:
+    there = names or [n for n in figure_names() if (folder / f'{n}.json').exists()]
+    for name in sorted(there, key=lambda name: name != _FIRST):  # the others keep their order
         try:
             about, picture = (
                 json.loads((folder / f'{name}.json').read_text(encoding='utf-8')),
@@ -296,6 +300,7 @@ def _index_entry(name, about, picture, files) -> str:
     links = ' · '.join(
         f'<a href="{escape(f)}">{escape(f.rsplit(".", 1)[-1].upper())}</a>' for f in files
     )
+    links += f' · <a href="{_SITE}/figures/{escape(name)}.html">its notebook</a>'
     command = f'<p><code>{text("command")}</code>' if about.get('command') else ''
     tried = (
         ' <p><em>A quick try with an untrained flow: the numbers mean nothing.</em>'
@@ -305,7 +310,8 @@ def _index_entry(name, about, picture, files) -> str:
     title = text('title') or escape(name)
     return (
         f'<section id="{escape(name)}">\n<h2>{title}</h2>\n'
-        f'<img alt="{title}" src="data:image/png;base64,{picture}">\n'
+        f'<a href="{escape(name)}.svg"><img alt="{title}" src="data:image/png;base64,{picture}">'
+        '</a>\n'
         f'<dl>{says}</dl>{tried}\n{command}\n<p>{links}\n</section>'
     )
 
