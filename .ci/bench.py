@@ -92,14 +92,19 @@ def memory_256() -> None:
 
 
 def memory_here() -> None:
-    from glownb.cli import transfer
-    from glownb.method.transfer import decode_latents, encode_photos, expression_vector, mean_latent
+    from glownb.method.transfer import (
+        decode_latents,
+        encode_photos,
+        expression_vector,
+        mean_latent,
+        transfer_latents,
+    )
 
     glow = openai_sized()
     z = encode_photos(glow, torch.rand(20, 3, 256, 256))
     decode_latents(
         glow,
-        transfer(
+        transfer_latents(
             mean_latent(z), expression_vector(z[0], mean_latent(z)), alpha=torch.linspace(0, 1, 12)
         ),
     )

@@ -3,7 +3,7 @@
 What five lines need is here, and loaded when it is first used: `glownb/__init__.pyi` lists it.
 """
 
-__version__ = "0.0.1"
+__version__ = "0.1.0"
 
 import lazy_loader
 

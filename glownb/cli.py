@@ -228,6 +228,9 @@ def explore(
             help='Where JupyterLab listens, on this machine only. By default a port that is free.',
         ),
     ] = None,
+    no_browser: Annotated[
+        bool, typer.Option('--no-browser', help='Print the address, and leave the browser alone.')
+    ] = False,
     size: Annotated[
         int | None, typer.Option(help='Side in pixels, for weights that have none of their own.')
     ] = None,
@@ -235,7 +238,9 @@ def explore(
     embedder: EmbedderName = None,
     detector: DetectorName = None,
 ) -> None:
-    """Look at transfers in JupyterLab: a slider over α, people, expressions, and what the judges say. Prints the address; Ctrl-C ends it.
+    """Look at transfers in JupyterLab: a slider over α, people, expressions, and what the judges say.
+
+    Opens the browser and prints the address; Ctrl-C ends it.
 
     Example: glownb explore
 
@@ -256,7 +261,7 @@ def explore(
         detector=detector,
         cache=str(eye_cache()) if people else None,
     )
-    run_explorer(notebook, port=port)
+    run_explorer(notebook, port=port, browser=not no_browser)
 
 # %% ../nbs/99_cli.ipynb #e5a0c003
 def people_below(

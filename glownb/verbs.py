@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['verbs', 'Size', 'Aligned', 'Weights', 'FittingWeights', 'Out', 'LatentsOut', 'Faces', 'Class', 'Steps', 'eye_cache',
-           'listed_specs', 'chosen_weights', 'photo_files', 'check_class', 'read_faces', 'input_files', 'keep_photos',
-           'write_faces', 'write_latents', 'check_suffix', 'attribute_vector']
+           'given_specs', 'listed_specs', 'weights_of', 'chosen_weights', 'photo_files', 'check_class', 'read_faces',
+           'input_files', 'keep_photos', 'write_faces', 'write_latents', 'check_suffix', 'attribute_vector']
 
 # %% ../nbs/97_verbs.ipynb #ba3e0c1e
 import sys
@@ -47,7 +47,8 @@ FittingWeights = Annotated[
     typer.Option(
         help=(
             "Name (see 'glownb weights list'), file or web address of a Glow. "
-            'By default faces-64 for rendered people, photos-64 for photos.'
+            'By default the one that latents are of, faces-64 for rendered people, '
+            'photos-64 for photos.'
         )
     ),
 ]
@@ -75,33 +76,67 @@ def eye_cache() -> Path:
     return pooch.os_cache('glownb') / 'eyes'
 
 # %% ../nbs/97_verbs.ipynb #0f608630
+def given_specs(
+    specs: Sequence[str],  # folders, patterns, files, built-in people, or '-'
+) -> list[str]:
+    "The words, or the lines of standard input for '-', which can be read once."
+    if list(specs) != ['-']:
+        return list(specs)
+    lines = [line.strip() for line in sys.stdin if line.strip()]
+    if not lines:
+        raise InputError('standard input names no photo; expected a path a line')
+    return lines
+
+# %% ../nbs/97_verbs.ipynb #4d1e96aa
 def listed_specs(
     specs: Sequence[str],  # folders, patterns, files, built-in people, or '-'
 ) -> list[str | Path]:  # folders, patterns, files
     "What words name: those on standard input for '-', files for built-in people."
     from glownb.people.names import resolve
 
-    if list(specs) == ['-']:
-        specs = [line.strip() for line in sys.stdin if line.strip()]
-        if not specs:
-            raise InputError('standard input names no photo; expected a path a line')
-    return [p for s in specs for p in (resolve(s) if s.startswith('@') else [s])]
+    return [p for s in given_specs(specs) for p in (resolve(s) if s.startswith('@') else [s])]
+
+# %% ../nbs/97_verbs.ipynb #7be51c20
+def weights_of(
+    latents: str,  # a file that a command wrote
+) -> str:  # for `load_glow`
+    "The Glow that latents are of; raises InputError where its file is not here."
+    from glownb.method.arithmetic import load_latents
+    from glownb.weights.names import KNOWN
+
+    model = load_latents(latents).model
+    if model in KNOWN or Path(model).is_file():
+        return model
+    raise InputError(
+        f'{latents} holds latents of {model}, and no such file is here; '
+        'say where it is with --weights'
+    )
 
 # %% ../nbs/97_verbs.ipynb #d4e0b001
 def chosen_weights(
-    weights: str | None,  # as somebody asked for; None: what fits the people
-    *people: str,  # whose photos are used; at least one
+    weights: str | None,  # as somebody asked for; None: what fits the faces
+    *faces: str,  # photos or files of latents that are used; at least one
 ) -> str:  # for `load_glow`
-    "The name of a Glow; says in one line where it is chosen because these are photos."
-    from glownb.judges.choice import PHOTO_GLOW, default_weights
+    "The name of a Glow; says in one line where it is chosen because these are photos, or is not."
+    from glownb.judges.choice import PHOTO_GLOW, RENDER_GLOW, default_weights
 
-    if weights is None and (weights := default_weights(*people)) == PHOTO_GLOW:
-        print(
-            f'glownb: these are photos of people, so the Glow is {PHOTO_GLOW}; '
-            '--weights takes another',
-            file=sys.stderr,
-        )
-    return weights
+    if weights is not None:
+        return weights
+    latents = [s for s in faces if s.endswith('.safetensors')]
+    photos = [s for s in faces if s not in latents]
+    fits = default_weights(*photos) if photos else ''
+    if latents:
+        weights = weights_of(latents[0])
+        if (weights, fits) == (RENDER_GLOW, PHOTO_GLOW):
+            _say_weights(f'{latents[0]} is of {weights}, so that is the Glow, but these are photos')
+        return weights
+    if fits == PHOTO_GLOW:
+        _say_weights(f'these are photos of people, so the Glow is {fits}')
+    return fits
+
+# %% ../nbs/97_verbs.ipynb #91d07fc3
+def _say_weights(text):
+    print(f'glownb: {text}; --weights takes another', file=sys.stderr)
 
 # %% ../nbs/97_verbs.ipynb #96477805
 def photo_files(
@@ -245,7 +280,7 @@ def encode(
         list[str], typer.Argument(help='Photos: folders, patterns, files, @eve; or - for a list.')
     ],
     out: LatentsOut,
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
     aligned: Aligned = False,
     label: Class = None,
 ) -> None:
@@ -256,6 +291,8 @@ def encode(
     from glownb.weights.names import load_glow
 
     check_suffix(out)
+    photos = given_specs(photos)
+    weights = chosen_weights(weights, *photos)
     file = read_faces(load_glow(weights).freeze(), weights, photos, aligned, label)
     write_latents(file, out, photos)
 
@@ -272,7 +309,7 @@ def check_suffix(
 def decode(
     latents: Annotated[str, typer.Argument(help='Latents (.safetensors) of photos or of a mean.')],
     out: Out = Path('decoded'),
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
 ) -> None:
     """Write the pictures of latents.
 
@@ -281,6 +318,7 @@ def decode(
     from glownb.method.transfer import decode_latents
     from glownb.weights.names import load_glow
 
+    weights = weights or weights_of(latents)
     glow = load_glow(weights).freeze()
     file = read_faces(glow, weights, latents)
     if file.what == 'vector':
@@ -303,7 +341,7 @@ def decode(
 def mean(
     faces: Faces,
     out: LatentsOut,
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
     aligned: Aligned = False,
     label: Class = None,
 ) -> None:
@@ -315,6 +353,7 @@ def mean(
     from glownb.weights.names import load_glow
 
     check_suffix(out)
+    weights = chosen_weights(weights, faces)
     glow = load_glow(weights).freeze()
     file = read_faces(glow, weights, faces, aligned, label)
     write_latents(
@@ -371,7 +410,7 @@ def interpolate_faces(
     spherical: Annotated[
         bool, typer.Option('--spherical', help='Along a great circle instead of a line.')
     ] = False,
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
     aligned: Aligned = False,
     label: Class = None,
 ) -> None:
@@ -385,6 +424,7 @@ def interpolate_faces(
     from glownb.method.transfer import decode_latents
     from glownb.weights.names import load_glow
 
+    weights = chosen_weights(weights, first, second)
     glow = load_glow(weights).freeze()
     a, b = (read_faces(glow, weights, spec, aligned, label) for spec in (first, second))
     if a.y != b.y:
@@ -456,7 +496,7 @@ def manipulate_faces(
     alpha: Annotated[
         str, typer.Option(help='Intensities α within -1 to 1, as for transfer.')
     ] = '-1:1:0.5',
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
     aligned: Aligned = False,
     label: Class = None,
 ) -> None:
@@ -470,9 +510,12 @@ def manipulate_faces(
     from glownb.method.transfer import decode_latents, parse_alphas
     from glownb.weights.names import load_glow
 
-    alphas, glow = check_alphas(parse_alphas(alpha)), load_glow(weights).freeze()
+    alphas = check_alphas(parse_alphas(alpha))
     if save is not None:
         check_suffix(save)
+    directions = [vector] if vector and vector.endswith('.safetensors') else []
+    weights = chosen_weights(weights, *directions, face, *(positive or ()), *(negative or ()))
+    glow = load_glow(weights).freeze()
     direction = attribute_vector(
         glow, weights, positive or (), negative or (), vector, attribute, aligned, label
     )
@@ -509,7 +552,7 @@ def animate_clip(
         ),
     ] = None,
     alpha: Annotated[float, typer.Option(help='Intensity α, -1 to 2.')] = 0.4,
-    weights: Weights = 'faces-64',
+    weights: FittingWeights = None,
     aligned: Aligned = False,
     label: Class = None,
 ) -> None:
@@ -522,6 +565,7 @@ def animate_clip(
     from glownb.pictures.animation import animate
     from glownb.weights.names import load_glow
 
+    weights = chosen_weights(weights, *(s for s in (clip, target, source, base) if s))
     glow, finder = load_glow(weights).freeze(), EyeFinder(eye_cache())
     check_class(glow, weights, label)
     person, of_clip, photo = (

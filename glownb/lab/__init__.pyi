@@ -28,11 +28,14 @@ from .explorer import Explorer as Explorer
 from .explorer import STEPS as STEPS
 from .explorer import explore as explore
 from .jupyter import NOTEBOOK as NOTEBOOK
+from .jupyter import RUNNER as RUNNER
 from .jupyter import SESSION as SESSION
 from .jupyter import free_port as free_port
 from .jupyter import jupyter_lab as jupyter_lab
+from .jupyter import open_page as open_page
 from .jupyter import run_explorer as run_explorer
 from .jupyter import write_explorer as write_explorer
+from .jupyter import write_runner as write_runner
 from .panels import Clips as Clips
 from .panels import LABELS as LABELS
 from .panels import MAX_CLIP as MAX_CLIP

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ..core import InputError
 from ..flow.glow import Glow
+from ..judges.choice import default_weights
 from glownb.lab.drawing import (
     STYLE,
     Newest,
@@ -733,7 +734,8 @@ def _cell() -> str | None:
 
 # %% ../../nbs/93_lab.explorer.ipynb #6e3ce7f3
 def explore(
-    glow: Glow | str | Path = 'faces-64',  # frozen, or the name or file of weights
+    # frozen, or the name or file of weights; None: what fits the people
+    glow: Glow | str | Path | None = None,
     # folders, patterns, or built-in people; none: the built-in ones
     people: Sequence[str | Path] = (),
     *,
@@ -749,6 +751,8 @@ def explore(
     Raises InputError where weights, people or a session cannot be used.
     """
     session = load_session(file) if file is not None and Path(file).exists() else None
+    if glow is None:
+        glow = default_weights(*(people or ['@eve']))
     studio = Studio(glow, people, **options)
     explorer = Explorer(studio, settings, folder=folder, file=file)
     if session is not None:
