@@ -72,7 +72,7 @@ from .provenance import xmp_text as xmp_text
 from .provenance import xmp_values as xmp_values
 from .sets import AlignedSet as AlignedSet
 from .sets import CELEBA as CELEBA
-from .sets import Faces as Faces
+from .sets import CutFaces as CutFaces
 from .sets import FoundFace as FoundFace
 from .sets import PhotoNotes as PhotoNotes
 from .sets import SHARD_BYTES as SHARD_BYTES

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['CELEBA', 'SHARD_BYTES', 'SHARD_FORM', 'PhotoNotes', 'read_photo_notes', 'celeba_list', 'read_celeba', 'celeba_eyes',
-           'FoundFace', 'Faces', 'each_face', 'shard_name', 'Shard', 'write_shard', 'read_shard', 'AlignedSet',
+           'FoundFace', 'CutFaces', 'each_face', 'shard_name', 'Shard', 'write_shard', 'read_shard', 'AlignedSet',
            'align_shards', 'aligned_set', 'training_set']
 
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e03
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -53,7 +54,7 @@ class PhotoNotes:
 
     def note(
         self,
-        path: Path,
+        path: Path,  # of any file
     ) -> tuple[int, int, str, str]:  # size, time of change, kind as of `kind_of`, SHA-256
         "What is known of a file now; one that cannot be read counts as a picture without content."
         at, place = path.stat(), os.fsencode(os.path.abspath(path))
@@ -71,7 +72,7 @@ class PhotoNotes:
 
     def kind(
         self,
-        path: Path,
+        path: Path,  # of any file
     ) -> str:  # 'picture', 'generated' or 'other'
         "What a file is."
         return self.note(path)[2]
@@ -158,12 +159,12 @@ class FoundFace(NamedTuple):
     eyes: dict[str, list]  # found now, as `EyeFinder.learn` takes it
 
 
-class Faces:
+class CutFaces:
     "The faces of photos, made when they are asked for."
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[Path],  # of photos
         size: int,  # side in pixels
         *,
         aligned: bool,  # take photos as they are?
@@ -189,7 +190,7 @@ class Faces:
 
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e10
 def each_face(
-    faces: Faces,
+    faces: CutFaces,
     workers: int,  # other processes that make them; 0: this one
 ) -> Iterator[FoundFace]:  # in the order of the photos
     "All faces; eyes that workers find are remembered by the finder, too."
@@ -238,8 +239,8 @@ class Shard(NamedTuple):
 
 
 def write_shard(
-    file: Path,
-    photos: Sequence[Path],
+    file: Path,  # .safetensors, to be written
+    photos: Sequence[Path],  # that belong in it
     found: Sequence[FoundFace],  # of these photos
 ) -> None:
     "Write faces, and why others are missing; raises InputError where that is not possible."
@@ -258,7 +259,7 @@ def write_shard(
 
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e14
 def read_shard(
-    file: Path,
+    file: Path,  # as `write_shard` writes it
     photos: Sequence[Path],  # that it was made of, wherever they lie now
 ) -> Shard | None:  # None: it is not there, or damaged
     "Faces as they lie on disk."
@@ -321,7 +322,7 @@ def align_shards(
 ) -> None:
     "Align photos and write their faces, file by file; what is stopped goes on where it was."
     photos = list(chain.from_iterable(missing.values()))
-    faces = each_face(Faces(photos, size, aligned=aligned, finder=finder), workers)
+    faces = each_face(CutFaces(photos, size, aligned=aligned, finder=finder), workers)
     total = done + len(photos)
     bar = iter(progress(faces, 'align photos', total=total, initial=done))
     try:

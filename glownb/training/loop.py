@@ -704,7 +704,7 @@ def go_on(
 # %% ../../nbs/70_training.loop.ipynb #70f1a204
 def leave_off(
     run: Run,
-    checkpoint: Path,
+    checkpoint: Path,  # to be written
     is_whole: bool,  # was the step taken to its end?
 ) -> None:
     "What is done when somebody stops a run."

@@ -19,8 +19,8 @@ from torchvision.utils import make_grid
 
 from ..core import InputError, make_folder, os_error, write_beside
 from ..flow.glow import Glow
-from ..people.person import Person, Photo
 from ..people.names import expression
+from ..people.person import Person, Photo
 from ..people.picture import render_photos
 from ..photos.images import write_image
 from ..photos.provenance import Provenance
@@ -40,7 +40,7 @@ class Watch:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path,  # made where it is not there
         step: int = 0,  # that the run has reached; rows after it are dropped
     ):
         self.folder, self.file, self.board, self.best = folder, None, None, math.inf
@@ -95,7 +95,7 @@ class Watch:
 
     def picture(
         self,
-        step: int,
+        step: int,  # after which it is made
         sheet: Tensor,  # (3, H, W) in [0, 1]
     ) -> None:
         "What the run makes by now."
