@@ -80,6 +80,7 @@ from .sets import SHARD_FORM as SHARD_FORM
 from .sets import Shard as Shard
 from .sets import align_shards as align_shards
 from .sets import aligned_set as aligned_set
+from .sets import as_it_is as as_it_is
 from .sets import celeba_eyes as celeba_eyes
 from .sets import celeba_list as celeba_list
 from .sets import each_face as each_face

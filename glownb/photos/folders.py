@@ -7,7 +7,9 @@ __all__ = ['is_picture', 'is_generated', 'kind_of', 'as_stored', 'matches', 'eac
            'person_photos', 'training_photos']
 
 # %% ../../nbs/32_photos.folders.ipynb #b9adde60
+import functools
 import glob
+import os
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -76,9 +78,11 @@ def each_once(
     paths: Sequence[Path],  # with repetitions
 ) -> list[Path]:  # in the order in which each came first
     "The paths without those that lead to a file that came before."
-    first = {}
+    real, first = functools.cache(os.path.realpath), {}  # of many files in few folders
     for path in paths:
-        first.setdefault(path.resolve(), path)
+        folder, name = os.path.split(path)
+        is_link = os.path.islink(path)
+        first.setdefault(real(path) if is_link else os.path.join(real(folder), name), path)
     return list(first.values())
 
 # %% ../../nbs/32_photos.folders.ipynb #fc6bf6dd
@@ -98,7 +102,8 @@ def usable_photos(
     look: Callable[[Path], str] = kind_of,  # says what a file is; one that remembers is faster
 ) -> list[Path]:  # sorted
     "The photos among files; warns of files that are none, and of pictures that were generated."
-    files = [p for p in sorted(found) if p.is_file() and not p.name.startswith('.')]
+    files = [p for p in found if not p.name.startswith('.') and p.is_file()]
+    files.sort(key=lambda p: p.parts)
     kinds = {p: look(p) for p in progress(files, 'look at photos')}
     others, made, pictures = (
         [p for p, is_kind in kinds.items() if is_kind == kind]

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CELEBA', 'SHARD_BYTES', 'SHARD_FORM', 'PhotoNotes', 'read_photo_notes', 'celeba_list', 'read_celeba', 'celeba_eyes',
-           'FoundFace', 'CutFaces', 'each_face', 'shard_name', 'Shard', 'write_shard', 'read_shard', 'AlignedSet',
-           'align_shards', 'aligned_set', 'training_set']
+           'FoundFace', 'CutFaces', 'as_it_is', 'each_face', 'shard_name', 'Shard', 'write_shard', 'read_shard',
+           'AlignedSet', 'align_shards', 'aligned_set', 'training_set']
 
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e03
 import hashlib
@@ -121,7 +121,10 @@ def celeba_list(
 def read_celeba(
     file: Path,  # as `celeba_list` finds it
 ) -> dict[str, Tensor]:  # eyes (2, 2), float64, by the name of the photo without its ending
-    "The eyes of CelebA's photos; raises InputError where the file is not such a list."
+    """The eyes of CelebA's photos, but for those that lie on each other, which say nothing.
+
+    Raises InputError where the file is not such a list.
+    """
     form = dict(index_col=0) if file.suffix == '.csv' else dict(sep=r'\s+', skiprows=1)
     try:
         table = pd.read_csv(file, **form)
@@ -131,22 +134,20 @@ def read_celeba(
             f'{file} is no list of landmarks of CelebA ({e}); expected a number of photos, names of '
             'columns such as lefteye_x, and a line for each photo; download it again'
         ) from None
-    names = [Path(str(name)).stem for name in table.index]
-    return dict(zip(names, torch.from_numpy(eyes).view(-1, 2, 2)))
+    apart = np.hypot(*(eyes[:, 2:] - eyes[:, :2]).T) >= 1
+    names = [os.path.splitext(str(name))[0] for name in table.index[apart]]
+    return dict(zip(names, torch.from_numpy(eyes[apart]).view(-1, 2, 2)))
 
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e0c
 def celeba_eyes(
     paths: Sequence[Path],  # of photos
 ) -> dict[Path, Tensor]:  # eyes (2, 2), of photos of CelebA alone
-    "Where CelebA's own lists have the eyes; an eye that lies on the other says nothing."
+    "Where CelebA's own lists have the eyes."
     lists = {folder: celeba_list(folder) for folder in {p.parent for p in paths}}
     read = {file: read_celeba(file) for file in set(lists.values()) if file}
-    found = {}
-    for path in paths:
-        eyes = read.get(lists[path.parent], {}).get(path.stem)
-        if eyes is not None and (eyes[1] - eyes[0]).norm() >= 1:
-            found[path] = eyes
-    return found
+    listed = {folder: read[file] for folder, file in lists.items() if file}
+    eyes = ((path, listed.get(path.parent, {}).get(path.stem)) for path in paths)
+    return {path: at for path, at in eyes if at is not None}
 
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e0f
 class FoundFace(NamedTuple):
@@ -188,6 +189,13 @@ class CutFaces:
         eyes, self.finder.new = self.finder.new, {}
         return FoundFace(face, reason, is_faceless, remark, eyes)
 
+# %% ../../nbs/35_photos.sets.ipynb #5a1f0e21
+def as_it_is(
+    item,  # anything
+):  # the same
+    "Stands where a DataLoader would make tensors of what its dataset gives."
+    return item
+
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e10
 def each_face(
     faces: CutFaces,
@@ -198,18 +206,13 @@ def each_face(
     loader = DataLoader(
         faces,
         batch_size=None,
-        collate_fn=_as_it_is,
+        collate_fn=as_it_is,
         generator=torch.Generator(),  # it draws a number that nothing depends on
         **more,
     )
     for found in loader:
         faces.finder.learn(found.eyes)
         yield found
-
-
-def _as_it_is(item):
-    "Stands where a loader would make tensors."
-    return item
 
 # %% ../../nbs/35_photos.sets.ipynb #5a1f0e12
 SHARD_BYTES = 2**26  # of faces in a file

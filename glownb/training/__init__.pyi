@@ -16,6 +16,7 @@ from .judges import remember_faces as remember_faces
 from .judges import train_judge as train_judge
 from .loop import GlowRun as GlowRun
 from .loop import Run as Run
+from .loop import StepBatches as StepBatches
 from .loop import Stopping as Stopping
 from .loop import TrainConfig as TrainConfig
 from .loop import TrainingError as TrainingError
@@ -36,6 +37,7 @@ from .loop import learning_rate as learning_rate
 from .loop import leave_off as leave_off
 from .loop import lost as lost
 from .loop import mirrors as mirrors
+from .loop import read_ahead as read_ahead
 from .loop import resume as resume
 from .loop import same_shape as same_shape
 from .loop import save_checkpoint as save_checkpoint
@@ -53,6 +55,7 @@ from .pairs import jittered as jittered
 from .pairs import pair_lesson as pair_lesson
 from .pairs import teach_pairs as teach_pairs
 from .processes import Team as Team
+from .processes import is_launched as is_launched
 from .processes import join_team as join_team
 from .teaching import Group as Group
 from .teaching import Groups as Groups
@@ -76,3 +79,4 @@ from .watch import Watch as Watch
 from .watch import read_curve as read_curve
 from .watch import training_sheet as training_sheet
 from .watch import watch_path as watch_path
+from .watch import write_left_out as write_left_out

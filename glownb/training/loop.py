@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TrainConfig', 'seeded', 'batch_indices', 'fetch', 'fingerprint', 'training_people', 'learning_rate', 'update_average',
            'faster_precision', 'TrainingError', 'Run', 'mirrors', 'flipped', 'same_shape', 'GlowRun', 'split_held_out',
-           'checkpoint_path', 'best_device', 'Stopping', 'complete', 'train', 'finish', 'resume', 'save_checkpoint',
-           'best_path', 'keep_best', 'go_on', 'leave_off', 'lost', 'keep']
+           'checkpoint_path', 'best_device', 'Stopping', 'complete', 'train', 'finish', 'StepBatches', 'read_ahead',
+           'resume', 'save_checkpoint', 'best_path', 'keep_best', 'go_on', 'leave_off', 'lost', 'keep']
 
 # %% ../../nbs/70_training.loop.ipynb #5c1e9742
 import copy
@@ -27,12 +27,14 @@ from pathlib import Path
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from ..core import InputError, progress, write_beside
 from ..flow.glow import Glow, GlowConfig
 from ..flow.passes import Passes
 from ..people.draw import People
 from ..photos.align import one_thread
+from ..photos.sets import as_it_is
 from .processes import Team
 from .watch import Watch, training_sheet, watch_path
 from ..weights.files import save_glow
@@ -509,6 +511,7 @@ def complete(
     unseen: Sequence[Tensor] | None = None,  # items to measure on, instead of a share of `dataset`
     save_every: float = 120,  # seconds between checkpoints
     overwrite: bool = False,  # start anew where there is a stopped run?
+    workers: int = 0,  # other processes that read photos ahead
 ) -> dict[str, str]:  # how the run went, for the file of the weights
     """Take a run to its end, going on with a stopped one; `watch_path(out)` shows how it goes.
 
@@ -539,7 +542,7 @@ def complete(
         run.load_state(run.team.from_main(run.state() if run.team.is_main else None))
     has_more = len(held) and run.team.is_main
     measured = run.take(dataset if unseen is None else unseen, held) if has_more else None
-    score = go_on(run, dataset, trained, measured, out, save_every)
+    score = go_on(run, dataset, trained, measured, out, save_every, workers)
     score = '' if score is None else f'{score:.4f}'
     counts = dict(
         steps=run.step, photos=len(trained), held_out_photos=len(held), seconds=round(run.seconds)
@@ -563,13 +566,14 @@ def train(
     half: bool = False,  # write the kernels of the coupling nets as 16-bit floats?
     save_every: float = 120,  # seconds between checkpoints
     overwrite: bool = False,  # start anew where there is a stopped run?
+    workers: int = 0,  # other processes that read photos ahead
     team: Team | None = None,  # of the processes that train together; None: this one alone
 ) -> Glow:  # the averaged weights, on the CPU; raises InputError and TrainingError as `complete`
     "Fit a Glow to photos, going on with a stopped run where there is one."
     run = GlowRun(glow_config, config, device=best_device(device), start=start)
     run.team = team or run.team
-    info = complete(run, dataset, out, unseen=unseen, save_every=save_every, overwrite=overwrite)
-    return finish(run, out, info, half=half)
+    given = dict(unseen=unseen, save_every=save_every, overwrite=overwrite, workers=workers)
+    return finish(run, out, complete(run, dataset, out, **given), half=half)
 
 # %% ../../nbs/70_training.loop.ipynb #7fa30640
 def finish(
@@ -586,6 +590,46 @@ def finish(
         save_glow(glow, out, info=info, half=half)
         checkpoint_path(out).unlink(missing_ok=True)
     return glow
+
+# %% ../../nbs/70_training.loop.ipynb #70f1a206
+class StepBatches:
+    "What a run takes at each of its steps."
+
+    def __init__(
+        self,
+        run: Run,
+        dataset: Sequence[Tensor],  # items (3, S, S) in [0, 1]
+        trained: Sequence[int],  # which of them to train on
+    ):
+        self.run, self.dataset, self.trained = run, dataset, trained
+
+    def __getitem__(self, step: int):
+        c, n = self.run.config, len(self.trained)
+        mine = batch_indices(n, c.batch_size, step, c.seed)[self.run.team.share(c.batch_size)]
+        return self.run.take(self.dataset, [self.trained[i] for i in mine])
+
+# %% ../../nbs/70_training.loop.ipynb #70f1a207
+def read_ahead(
+    run: Run,
+    dataset: Sequence[Tensor],  # items (3, S, S) in [0, 1]
+    trained: Sequence[int],  # which of them to train on
+    workers: int = 0,  # other processes that read ahead; 0: each batch is read when it is asked for
+) -> DataLoader:  # what `update` takes, step by step from where the run is
+    "The batches of the rest of a run."
+    return DataLoader(
+        StepBatches(run, dataset, trained),
+        batch_size=None,
+        sampler=range(run.step, run.config.steps),
+        num_workers=workers,
+        collate_fn=as_it_is,
+        worker_init_fn=_ignore_signals,
+        generator=torch.Generator(),  # it draws a number that nothing depends on
+    )
+
+
+def _ignore_signals(worker):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 # %% ../../nbs/70_training.loop.ipynb #cbc4e576
 def resume(
@@ -649,32 +693,32 @@ def go_on(
     measured: Tensor | None,  # (B, 3, S, S), photos held out; None in other than the main process
     out: str | Path,  # of the finished weights
     save_every: float,  # seconds between checkpoints
+    workers: int = 0,  # other processes that read ahead
 ) -> float | None:  # how the photos held out do at the end
     "Take steps until the run is complete; save and show on the way, save when interrupted."
     c, mean, checkpoint, saved = run.config, None, checkpoint_path(out), time.monotonic()
     is_main, held_out, begun = run.team.is_main, None, time.monotonic() - run.seconds
-    steps = range(run.step, c.steps)
+    steps = read_ahead(run, dataset, trained, workers)
     bar = progress(steps, 'train', total=c.steps, initial=run.step) if is_main else steps
     watch = Watch(watch_path(out), run.step) if is_main else None
     with Stopping() as stopping:
         try:
-            for _ in bar:
-                numbers = batch_indices(len(trained), c.batch_size, run.step, c.seed)
-                mine = [trained[i] for i in numbers[run.team.share(c.batch_size)]]
-                loss = run.update(run.take(dataset, mine))
+            for batch in bar:
+                loss = run.update(batch)
                 mean = loss if mean is None else 0.95 * mean + 0.05 * loss
                 run.seconds = time.monotonic() - begun
-                if run.team.any(stopping.is_asked):
-                    raise KeyboardInterrupt
-                if not is_main:
-                    continue
-                is_last, now = run.step == c.steps, {}
-                is_due = time.monotonic() - saved >= save_every
+                is_asked, is_last, now = run.team.any(stopping.is_asked), run.step == c.steps, {}
+                is_due = not is_asked and time.monotonic() - saved >= save_every
                 if (is_due or is_last) and measured is not None:
                     held_out = now['held_out'] = run.measure(measured)
                     keep_best(run, watch, out, held_out)
                     run.show(measured, watch)
-                watch.row(step=run.step, seconds=run.seconds, **run.told, **now)
+                if is_main:
+                    watch.row(step=run.step, seconds=run.seconds, **run.told, **now)
+                if is_asked:
+                    raise KeyboardInterrupt
+                if not is_main:
+                    continue
                 said = {} if held_out is None else dict(held_out=f'{held_out:.3f}')
                 bar.set_postfix(loss=f'{mean:.3f}', **said, refresh=False)
                 if not is_due:
