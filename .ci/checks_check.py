@@ -195,6 +195,28 @@ BREAKAGES = [
         'nbs/gallery.ipynb: Pandoc reads no formula',
     ),
     (
+        add_cell('nbs/gallery.ipynb', 'markdown', '### Bare\n\n### Next\n\nText.'),
+        "nbs/gallery.ipynb: nothing stands below the heading '### Bare'",
+    ),
+    (
+        replace('nbs/index.ipynb', '"kernelspec"', '"widgets": {}, "kernelspec"'),
+        'nbs/index.ipynb: its metadata hold the state of widgets',
+    ),
+    (
+        add_cell('nbs/gallery.ipynb', 'markdown', '![](images/transfer.jpg)'),
+        'nbs/gallery.ipynb: the picture images/transfer.jpg has no alternative text',
+    ),
+    (
+        add_cell('nbs/gallery.ipynb', 'markdown', 'Say so with --aligned.'),
+        'nbs/gallery.ipynb: --aligned becomes a dash',
+    ),
+    (
+        replace(
+            'nbs/26_weights.names.ipynb', 'is brought to cache/', 'is brought to /tmp/x/cache/'
+        ),
+        'nbs/26_weights.names.ipynb: the output of cell 9cd1c760 names a temporary path',
+    ),
+    (
         replace('glownb/flow/latents.py', '__all__ = [', "__all__ = ['unsaid', "),
     ),  # what the next line adds is exported
     (
@@ -211,6 +233,38 @@ BREAKAGES = [
 ]  # what breaks the copy, and what must be said of it
 
 
+PAGE_BREAKAGES = [
+    ('```python\ndef f(\n  x:[`Glow`](https://a.b/c.html)\n)\n```', 'stands in a signature'),
+    ('[a [`Glow`](./page.html) of ours](page.html)', 'a link within the link'),
+    ('[there](none.html)', 'the link to none.html leads nowhere'),
+    ('[`Glow.none`](./page.html#glow.none)', 'page.html has no heading #glow.none'),
+    ('![](made/fig.png)', 'the picture made/fig.png has no alternative text'),
+    ('Say so with --aligned.', '--aligned becomes a dash'),
+    ('## Bare\n\n## Next\n\nText.', "nothing stands below the heading '## Bare'"),
+]  # on a page that Quarto would read, and what must be said of it
+PICTURE = 'the picture of cell broken00 has no alternative text'
+
+
+def broken_page(folder: Path) -> list[str]:
+    "What is said of a page with all of these faults; of one without any, nothing may be said."
+    cell = lambda source, kind='markdown', **more: dict(
+        cell_type=kind, id='broken00', source=source, **more
+    )
+    front = cell('---\noutput-file: page.html\n---', 'raw')
+    fine = [front, cell('## Glow\n\n[it](page.html#glow), `--out`, ![a face](x.png)')]
+    drawn = dict(output_type='display_data', data={'image/png': 'AAAA'})
+    broken = [
+        *fine,
+        *(cell(text) for text, _ in PAGE_BREAKAGES),
+        cell('draw()', 'code', outputs=[drawn]),
+    ]
+    said = []
+    for cells in (fine, broken):
+        (folder / '12_page.ipynb').write_text(json.dumps(dict(cells=cells)), encoding='utf-8')
+        said.append(docs.page_problems(folder))
+    return said[1] if not said[0] else []
+
+
 def main() -> int:
     problems = lambda root: set(check.problems(root) + docs.problems(root))
     with tempfile.TemporaryDirectory() as folder:
@@ -219,8 +273,11 @@ def main() -> int:
         for apply, *_ in BREAKAGES:
             apply(root)
         said = problems(root) - before
-    expected = [line for _, *lines in BREAKAGES for line in lines]
-    wrong = [line for line in expected if not any(line in s for s in said)]
+    with tempfile.TemporaryDirectory() as folder:
+        of_page = broken_page(Path(folder))
+    expected = [(line, said) for _, *lines in BREAKAGES for line in lines]
+    expected += [(line, of_page) for _, line in PAGE_BREAKAGES] + [(PICTURE, of_page)]
+    wrong = [line for line, found in expected if not any(line in s for s in found)]
     for line in wrong:
         print('checks_check: goes unnoticed:', line)
     if not wrong:

@@ -8,6 +8,7 @@ is and what its arguments are.
 import ast
 import io
 import json
+import posixpath
 import re
 import sys
 import tokenize
@@ -107,16 +108,36 @@ def unlisted_pages(root: Path) -> list[str]:
     ]
 
 
-def markdown(path: Path) -> str:
-    "The text of a notebook without its code, with blocks and spans of code left out."
+def cells(path: Path) -> list[dict]:
+    "The cells of a notebook, sources and texts in one piece."
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-    text = '\n\n'.join(''.join(c['source']) for c in cells if c['cell_type'] == 'markdown')
+    return [c | dict(source=''.join(c['source'])) for c in cells]
+
+
+def outputs(cell: dict, kind: str) -> list[str]:
+    "What a cell put out of a kind, such as text/plain."
+    data = [o.get('data', {}) | {'stream': o.get('text', [])} for o in cell.get('outputs', [])]
+    return [''.join(d[kind]) for d in data if d.get(kind)]
+
+
+def no_code(text: str) -> str:
+    "Markdown with blocks and spans of code left out."
     return re.sub(r'`[^`\n]+`', '', re.sub(r'^```.*?^```', '', text, flags=re.M | re.S))
 
 
+def markdown(path: Path) -> str:
+    "The text of a notebook without its code."
+    return no_code('\n\n'.join(c['source'] for c in cells(path) if c['cell_type'] == 'markdown'))
+
+
 def anchors(path: Path) -> set[str]:
-    "What a link can point to within a page, as Pandoc names headings."
-    headings = re.findall(r'^#+ +(.*?)(?: *\{#([\w-]+)[^}]*\})?$', markdown(path), re.M)
+    "What a link can point to within a page."
+    return anchors_of(markdown(path))
+
+
+def anchors_of(text: str) -> set[str]:
+    "What a link can point to in Markdown, as Pandoc names headings."
+    headings = re.findall(r'^#+ +(.*?)(?: *\{#([\w-]+)[^}]*\})?$', text, re.M)
     return {
         given
         or re.sub(r'[^\w.-]', '', re.sub(r'\s+', '-', text.strip().lower())).lstrip('0123456789-_.')
@@ -173,6 +194,140 @@ def unread_formulas(root: Path) -> list[str]:
                     f'{page.relative_to(root)}: Pandoc reads no formula in '
                     f'{left[place : place + 60]!r}; write $x$, without spaces inside'
                 )
+    return wrong
+
+
+def bare_headings(path: Path) -> Iterator[str]:
+    "Headings of a page below which nothing stands before the next of their rank."
+    parts = []  # depth of a heading and its line, or 0 and what else there is
+    for cell in cells(path):
+        is_text = cell['cell_type'] == 'markdown'
+        for line in no_code(cell['source']).splitlines() if is_text else [cell['source']]:
+            found = re.match(r'#+(?= )', line) if is_text else None
+            if found or line.strip() or is_text and '`' in cell['source']:
+                parts.append((len(found[0]) if found else 0, line.strip()))
+    for (depth, line), (following, _) in zip(parts, [*parts[1:], (1, '')]):
+        if 1 < depth and 0 < following <= depth:
+            yield f'nothing stands below the heading {line!r}'
+
+
+def texts(path: Path) -> list[str]:
+    "Everything that a page shows as Markdown."
+    written = [c['source'] for c in cells(path) if c['cell_type'] == 'markdown']
+    return written + [text for c in cells(path) for text in outputs(c, 'text/markdown')]
+
+
+def unsaid_pictures(path: Path) -> Iterator[str]:
+    "Pictures in the text of a page that nobody hears who cannot see them."
+    for text in texts(path):
+        for name in re.findall(r'!\[\s*\]\(([^)\s]+)\)(?!\{[^}]*fig-alt)', no_code(text)):
+            yield f'the picture {name} has no alternative text'
+
+
+def temporary_paths(path: Path) -> Iterator[str]:
+    "Outputs of a page that name a folder which is long gone."
+    for cell in cells(path):
+        shown = [t for kind in ('stream', 'text/plain', 'text/html') for t in outputs(cell, kind)]
+        if any(re.search(r'/tmp/|/var/folders/|\\Temp\\', text) for text in shown):
+            yield f'the output of cell {cell["id"]} names a temporary path'
+
+
+def widgets(path: Path) -> Iterator[str]:
+    "Outputs that are drawn by programs from other hosts, such as a progress bar of a notebook."
+    for cell in cells(path):
+        if any('widget' in kind for o in cell.get('outputs', []) for kind in o.get('data', {})):
+            yield f'the output of cell {cell["id"]} is a widget; clear it'
+    if 'widgets' in json.loads(path.read_text(encoding='utf-8'))['metadata']:
+        yield 'its metadata hold the state of widgets; clear it'
+
+
+def curly_options(path: Path) -> Iterator[str]:
+    "Options of commands that are no code, of which Pandoc makes a dash."
+    for text in texts(path):
+        for option in re.findall(r'(?<![\w`-])--[a-z][\w-]*', no_code(text)):
+            yield f'{option} becomes a dash; write it as code'
+
+
+def misread(root: Path) -> list[str]:
+    "What the pages show otherwise than it is meant."
+    return [
+        f'{page.relative_to(root)}: {line}'
+        for page in pages(root)
+        for look in (bare_headings, unsaid_pictures, temporary_paths, widgets, curly_options)
+        for line in look(page)
+    ]
+
+
+# a link, and one that has others in its words
+LINK = r'\[([^\[\]\n]*)\]\([^()\s]*\)'
+NESTED = re.compile(rf'\[((?:[^\[\]\n]*{LINK.replace("(", "(?:", 1)})+[^\[\]\n]*)\](?=\()')
+
+
+def address_of(page: Path, folder: Path) -> str:
+    "Where a page of Quarto's input will lie."
+    said = re.search(r'^output-file: (\S+)$', cells(page)[0]['source'], re.M)
+    return page.with_name(said[1] if said else f'{page.stem}.html').relative_to(folder).as_posix()
+
+
+def anchors_of_pages(folder: Path) -> dict[str, set[str]]:
+    "What links can point to on each page of Quarto's input."
+    return {
+        address_of(page, folder): anchors_of(
+            re.sub(r'^```.*?^```', '', '\n\n'.join(texts(page)), flags=re.M | re.S)
+        )
+        for page in folder.rglob('*.ipynb')
+    }
+
+
+def raw_links(path: Path) -> Iterator[str]:
+    "Links in blocks of code, where they are shown as they are written."
+    for text in texts(path):
+        for block in re.findall(r'^ *```.*?^ *```', text, flags=re.M | re.S):
+            if found := re.search(r'\[[^\]\n]*\]\(https?:[^)\s]*\)', block):
+                yield f'{found[0]} stands in a signature as it is written'
+
+
+def nested_links(path: Path) -> Iterator[str]:
+    for text in texts(path):
+        yield from (f'a link within the link [{m[1]}]' for m in NESTED.finditer(no_code(text)))
+
+
+def unsaid_outputs(path: Path) -> Iterator[str]:
+    for cell in cells(path):
+        if outputs(cell, 'image/png') and 'fig-alt' not in cell['source']:
+            yield f'the picture of cell {cell["id"]} has no alternative text'
+
+
+def lost_links(path: Path, here: str, anchors: dict[str, set[str]]) -> Iterator[str]:
+    "Links to pages of the site that have no such page, or no such heading there."
+    for text in texts(path):
+        for name, anchor in re.findall(
+            r'\]\((?![a-z]+:)([^()#\s]*\.html)?(?:#([^()\s]+))?\)', text
+        ):
+            there = (
+                posixpath.normpath(posixpath.join(posixpath.dirname(here), name)) if name else here
+            )
+            if name and there not in anchors and not (path.parent / name).exists():
+                yield f'the link to {name} leads nowhere'
+            elif anchor and there in anchors and anchor not in anchors[there]:
+                yield f'{there} has no heading #{anchor}'
+
+
+def page_problems(folder: Path) -> list[str]:
+    "What is wrong with the pages that Quarto will read."
+    anchors, wrong = anchors_of_pages(folder), []
+    for page in sorted(folder.rglob('*.ipynb')):
+        looks = (
+            raw_links,
+            nested_links,
+            unsaid_outputs,
+            unsaid_pictures,
+            curly_options,
+            bare_headings,
+        )
+        found = [line for look in looks for line in look(page)]
+        found += lost_links(page, address_of(page, folder), anchors)
+        wrong += [f'{page.relative_to(folder)}: {line}' for line in found]
     return wrong
 
 
@@ -330,21 +485,14 @@ def owed(root: Path) -> set[str]:
 
 
 def undocumented(root: Path) -> list[str]:
-    """Exported functions, classes and methods that say too little, but for what is owed; and what
-    is no longer owed.
-    """
+    "Exported functions, classes and methods that say too little."
     paths = modules(root)
     types = types_of(paths)
     wrong = []
     for path in paths:
         module = '.'.join(path.relative_to(root / 'glownb').with_suffix('').parts)
         wrong += Documented(path, module, types).problems()
-    known = owed(root)
-    paid = [
-        f'.ci/docs_owed.txt: take out {line!r}, which is no longer so'
-        for line in known - set(wrong)
-    ]
-    return [line for line in wrong if line not in known] + sorted(paid)
+    return wrong
 
 
 CHECKS = (
@@ -353,13 +501,19 @@ CHECKS = (
     broken_links,
     unlinked,
     unread_formulas,
+    misread,
     undocumented,
 )
 
 
 def problems(root: Path) -> list[str]:
-    "Everything that is wrong, a line each."
-    return [line for check in CHECKS for line in check(root)]
+    "Everything that is wrong, a line each, but for what is owed; and what is no longer owed."
+    wrong, known = [line for check in CHECKS for line in check(root)], owed(root)
+    paid = [
+        f'.ci/docs_owed.txt: take out {line!r}, which is no longer so'
+        for line in known - set(wrong)
+    ]
+    return [line for line in wrong if line not in known] + sorted(paid)
 
 
 if __name__ == '__main__':

@@ -9,18 +9,22 @@ download it; and the figures are made and shown in the gallery and on their own 
 
 import argparse
 import ast
+import inspect
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import yaml
 
-from docs import comments, has_fields, said_of
+from check import tell
+from docs import LINK, NESTED, anchors_of_pages, comments, has_fields, page_problems, said_of
 from package import ROOT, modules
 
 NBS, FIGURES, PAGES, SITE = (
@@ -29,10 +33,11 @@ NBS, FIGURES, PAGES, SITE = (
     ROOT / '_proc',
     ROOT / '_docs',
 )
-NO_QUARTO = """Quarto builds the site, and it is not installed. Get it from https://quarto.org/docs/get-started,
-or with: .venv/bin/pip install quarto-cli. Then run make docs again.
-Without it, `.venv/bin/python .ci/docs.py` checks pages, links and arguments,
-and `.venv/bin/python .ci/website.py --pages` makes Quarto's input."""
+NO_QUARTO = (
+    'website: Quarto, which builds the site, is not installed and could not be brought '
+    '(quarto-cli downloads it, which needs a network); '
+    'get it from https://quarto.org/docs/get-started, then run make docs again'
+)
 # how a notebook that was opened in Colab, or was downloaded, gets the glownb that it was written for
 INSTALL = """# installs glownb where it is missing, as in Colab
 from importlib.util import find_spec
@@ -48,11 +53,23 @@ def settings() -> dict:
     }
 
 
+def bring_quarto() -> None:
+    "Quarto as the system has it; else PyPI's quarto-cli beside this Python, which downloads the program."
+    if shutil.which('quarto'):
+        return
+    pip = ['uv', 'pip', 'install', '--python', sys.executable]
+    pip = pip if shutil.which('uv') else [sys.executable, '-m', 'pip', 'install']
+    print('website: installing Quarto (quarto-cli), about 130 MB')
+    subprocess.run([*pip, '--quiet', 'quarto-cli'], capture_output=True)
+    if not shutil.which('quarto'):
+        sys.exit(NO_QUARTO)
+
+
 def make_figures() -> None:
     "The figures of the built-in people in _figures, made anew where something that they are made of is newer."
     sources = [
         p
-        for pattern in ('nbs/figures/*.ipynb', 'glownb/*.py', 'data/weights/*')
+        for pattern in ('nbs/figures/*.ipynb', 'glownb/**/*.py', 'data/weights/*')
         for p in ROOT.glob(pattern)
     ]
     page = FIGURES / 'index.html'
@@ -74,10 +91,18 @@ def make_pages() -> None:
     from nbdev.serve import proc_nbs
 
     refresh_quarto_yml()
-    proc_nbs(force=True)
+    with mock.patch('nbdev.processors._do_eval', is_run):
+        proc_nbs(force=True, n_workers=0)  # here, where the patch holds
     if FIGURES.is_dir():
         shutil.copytree(FIGURES, PAGES / 'figures' / 'made')
+    heads = (
+        ('The paper', 'claim'),
+        ('Measured here', 'measured'),
+    )  # a figure's page begins with the claim
     fields = fields_of_dataclasses()
+    found = dict(commands())
+    callbacks = {c.callback.__name__ for c in found.values()}
+    reference = ['## Commands', *(command_text(*c) for c in found.items())]
     for page in sorted(PAGES.rglob('*.ipynb')):
         name = page.relative_to(PAGES)
         notebook = nbformat.read(page, 4)
@@ -94,16 +119,170 @@ def make_pages() -> None:
             nbformat.v4.new_markdown_cell(after_title(nbformat.read(NBS / name, 4).cells[0].source))
         ]
         if name.parts[0] == 'figures':
-            first.append(nbformat.v4.new_markdown_cell(figure_text(name.stem, 'made')))
+            first.append(nbformat.v4.new_markdown_cell(figure_text(name.stem, 'made', heads[1:])))
         if name == Path('gallery.ipynb'):
             cells += [
                 nbformat.v4.new_markdown_cell(
-                    f'## {about(p)["title"]}\n\n{figure_text(p.stem, "figures/made")}'
+                    f'## {about(p)["title"]}\n\n{figure_text(p.stem, "figures/made", heads)}'
                 )
                 for p in sorted(FIGURES.glob('*.json'))
             ]
         notebook.cells = [cells[0], *(cell for cell in first if cell.source), *cells[1:]]
+        notebook.cells = [c for c in notebook.cells if not shows_command(c, callbacks)]
+        if name == Path('99_cli.ipynb'):
+            k = next(i for i, c in enumerate(notebook.cells) if c.source.startswith('## '))
+            notebook.cells[k:k] = [nbformat.v4.new_markdown_cell(t) for t in reference]
+        for step in (plain_signatures, plain_tables, name_imports, drop_empty, describe_pictures):
+            step(notebook)
         add_links(notebook, name)
+        nbformat.write(notebook, page)
+    link_names(anchors_of_pages(PAGES))
+
+
+def is_run(cell) -> bool:
+    "Whether a page needs what a cell does: what it exports or imports, but no test that imports."
+    if cell.cell_type != 'code' or not (tree := cell.parsed_()):
+        return False
+    if cell.directives_.keys() & {'export', 'exports', 'exporti', 'exec_doc'}:
+        return True
+    is_shown = any(n.func.id == 'show_doc' for n in calls_by_name(tree))
+    return is_shown or all(isinstance(n, ast.Import | ast.ImportFrom) for n in tree)
+
+
+def calls_by_name(tree: list) -> list:
+    "Calls of functions that have a plain name."
+    nodes = [n for part in tree for n in ast.walk(part) if isinstance(n, ast.Call)]
+    return [n for n in nodes if isinstance(n.func, ast.Name)]
+
+
+def commands(command=None, name: str = 'glownb'):
+    "Each command with its full name, as the shell knows it."
+    import typer
+
+    from glownb import cli
+
+    command = command or typer.main.get_command(cli.app)
+    if not getattr(command, 'commands', None):
+        yield name, command
+        return
+    for word, inner in command.commands.items():
+        yield from commands(inner, f'{name} {word}')
+
+
+def command_text(name: str, command) -> str:
+    "A command: what it does, examples to paste, its words and options."
+    says, *examples = re.split(r'^Example: ', inspect.cleandoc(command.help), flags=re.M)
+    rows = [option_row(p) for p in command.params if p.name != 'help']
+    table = [['Word or option', 'Default', 'Details'], ['---'] * 3, *rows] if rows else []
+    parts = [f'### {name}', plain(says.strip())]
+    if examples:
+        parts.append('\n'.join(['```bash', *(e.strip() for e in examples), '```']))
+    return '\n\n'.join([*parts, '\n'.join(f'| {" | ".join(row)} |' for row in table)])
+
+
+def option_row(option) -> list[str]:
+    "An option as its help has it."
+    is_word = option.param_type_name == 'argument'
+    name = option.name.upper() if is_word else ', '.join([*option.opts, *option.secondary_opts])
+    default = option.default
+    if option.required:
+        said = 'required'
+    else:
+        said = '' if default in (None, False, ()) or callable(default) else f'`{default}`'
+    return [f'`{name}`', said, plain(' '.join((option.help or '').split()))]
+
+
+def plain(text: str) -> str:
+    "Text in which Pandoc finds nothing but spans of code: no option becomes a dash, no @eve a citation."
+    return re.sub(r'(`[^`]*`)|([\\*_<>$@|\'"~^#\[\]-])', lambda m: m[1] or f'\\{m[2]}', text)
+
+
+def shows_command(cell, callbacks: set[str]) -> bool:
+    "Whether a cell tells of a command as a function of Python, which it is for nobody."
+    said = re.search(r'^show_doc\((\w+)\)$', cell.source, re.M)
+    return bool(said) and said[1] in callbacks
+
+
+def plain_signatures(notebook) -> None:
+    "Signatures are blocks of code, where nbdev's links stand as raw Markdown: names again."
+    unlinked = lambda block: re.sub(r'\[(`?[^`\]\n]+`?)\]\(https?://[^)\s]+\)', r'\1', block[0])
+    for cell in notebook.cells:
+        for data in (o.data for o in cell.get('outputs', []) if 'data' in o):
+            if text := data.get('text/markdown'):
+                fenced = re.sub(r'^ *```.*?^ *```', unlinked, text, flags=re.M | re.S)
+                data['text/markdown'] = re.sub(
+                    r'^> *.*\($|^ +\w+:.*$', unlinked, fenced, flags=re.M
+                )
+
+
+def plain_tables(notebook) -> None:
+    "A table as HTML by itself: for an output of that kind Quarto loads jQuery and RequireJS."
+    for data in (o.data for c in notebook.cells for o in c.get('outputs', []) if 'data' in o):
+        if html := data.pop('text/html', None):
+            data['text/markdown'] = f'```{{=html}}\n{html}\n```'
+
+
+def name_imports(notebook) -> None:
+    "What tests import is folded; the line that unfolds it says what it is."
+    for cell in notebook.cells:
+        if cell.cell_type == 'code' and cell.source.startswith('#| code-fold: true\n'):
+            cell.source = f'#| code-summary: Imports of the examples\n{cell.source}'
+
+
+def drop_empty(notebook) -> None:
+    "Take out headings below which the page shows nothing, since what stood there is told elsewhere."
+    kept = []
+    for cell in reversed(notebook.cells):
+        shown = re.sub(r'<!--.*?-->', '', cell.source, flags=re.S).strip()
+        depth, is_bare = heading_depth(cell), '\n' not in shown
+        if not shown or depth and is_bare and (not kept or 0 < heading_depth(kept[-1]) <= depth):
+            continue
+        kept.append(cell)
+    notebook.cells = kept[::-1]
+
+
+def heading_depth(cell) -> int:
+    "How deep the heading is that a cell begins with; 0 without one."
+    found = re.match(r'#+(?= )', cell.source) if cell.cell_type == 'markdown' else None
+    return len(found[0]) if found else 0
+
+
+def describe_pictures(notebook) -> None:
+    "A picture without words of its own is described by the sentence above it."
+    says = ''
+    for cell in notebook.cells:
+        if cell.cell_type == 'markdown' and cell.source.strip():
+            last = re.sub(r'[*`#$]|\]\([^)]*\)|\[', '', cell.source.strip().split('\n\n')[-1])
+            says = ' '.join(last.split())
+        if any('image/png' in o.get('data', {}) for o in cell.get('outputs', [])):
+            if says and 'fig-alt' not in cell.source:
+                cell.source = f'#| fig-alt: {json.dumps(says, ensure_ascii=False)}\n{cell.source}'
+
+
+def link_names(anchors: dict[str, set[str]]) -> None:
+    "Links that nbdev makes of names lead to pages of this build, to what is there; never from within a link."
+    address = ''.join(settings()[k] for k in ('doc_host', 'doc_baseurl'))
+    for page in sorted(PAGES.rglob('*.ipynb')):
+        notebook = nbformat.read(page, 4)
+        above = '../' * (len(page.relative_to(PAGES).parts) - 1) or './'
+
+        def link(found, above=above):
+            there = anchors.get(found[2], ())  # a method may be told with its class
+            anchor = next((a for a in (found[3], found[3].split('.')[0]) if a in there), None)
+            return f'{found[1]}({above}{found[2]}#{anchor})' if anchor else found[1][1:-1]
+
+        def mended(text, link=link):
+            text = re.sub(
+                rf'(\[[^\[\]\n]*\])\({re.escape(address)}/([^()#\s]+)#([^()\s]+)\)', link, text
+            )
+            return NESTED.sub(lambda m: '[' + re.sub(LINK, r'\1', m[1]) + ']', text)
+
+        for cell in notebook.cells:
+            if cell.cell_type == 'markdown':
+                cell.source = mended(cell.source)
+            for data in (o.data for o in cell.get('outputs', []) if 'data' in o):
+                if text := data.get('text/markdown'):
+                    data['text/markdown'] = mended(text)
         nbformat.write(notebook, page)
 
 
@@ -121,20 +300,27 @@ def fields_of_dataclasses() -> dict:
         for node in ast.parse(source).body:
             if isinstance(node, ast.ClassDef) and has_fields(node):
                 rows = [field_row(m, says) for m in node.body if isinstance(m, ast.AnnAssign)]
-                text = '\n'.join([FIELDS_HEAD, *rows])
+                text = field_table(rows)
                 tables[node.name] = nbformat.v4.new_markdown_cell(text)
     return tables
 
 
-FIELDS_HEAD = '| | **Type** | **Default** | **Details** |\n|---|---|---|---|'
+def field_table(rows: list[list[str]]) -> str:
+    "A table of fields; without the defaults where there are none."
+    rows = [['**Field**', '**Type**', '**Default**', '**Details**'], ['---'] * 4, *rows]
+    if not any(row[2] for row in rows[2:]):
+        rows = [[*row[:2], row[3]] for row in rows]
+    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
 
 
-def field_row(field: ast.AnnAssign, says: dict) -> str:
+def field_row(field: ast.AnnAssign, says: dict) -> list[str]:
     "One field as a row of a table."
-    plain = lambda text: re.sub(r'([|*_<>$])', r'\\\1', text)
-    kind, details = ast.unparse(field.annotation), said_of(field, says)
-    default = f'`{ast.unparse(field.value)}`' if field.value else ''
-    return f'| `{field.target.id}` | {plain(kind)} | {default} | {plain(details)} |'
+    escaped = lambda text: plain(escape(text, quote=False)).replace(
+        '\\|', '&#124;'
+    )  # no cell ends there
+    code = lambda node: f'<code>{escaped(ast.unparse(node))}</code>' if node else ''
+    kind, details = code(field.annotation), plain(said_of(field, says))
+    return [f'`{field.target.id}`', kind, code(field.value), details]
 
 
 def add_links(notebook, name: Path) -> None:
@@ -161,7 +347,7 @@ def about(path: Path) -> dict:
     return json.loads(path.read_text(encoding='utf-8'))
 
 
-def figure_text(name: str, folder: str) -> str:
+def figure_text(name: str, folder: str, heads: tuple) -> str:
     "A figure with its claim, as Markdown; empty where it was not made."
     if not (FIGURES / f'{name}.json').exists():
         return ''
@@ -173,11 +359,7 @@ def figure_text(name: str, folder: str) -> str:
     )
     lines = [
         f'![]({folder}/{name}.png){{fig-alt="{says["title"]}"}}',
-        *(
-            f'**{head}:** {says[key]}'
-            for head, key in (('The paper', 'claim'), ('Measured here', 'measured'))
-            if says.get(key)
-        ),
+        *(f'**{head}:** {says[key]}' for head, key in heads if says.get(key)),
         f'`{says["command"]}` · {files}',
     ]
     return '\n\n'.join(lines)
@@ -220,12 +402,15 @@ def main() -> None:
     os.environ['PATH'] = (
         f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'  # of a .venv that is not active
     )
-    if not only_pages and not shutil.which('quarto'):
-        sys.exit(NO_QUARTO)
+    if not only_pages:
+        bring_quarto()
     make_figures()
     make_pages()
+    whole = f'{len(list(PAGES.rglob("*.ipynb")))} pages for Quarto in {PAGES.name}'
+    if tell('website', page_problems(PAGES), whole):
+        sys.exit(1)
     if only_pages:
-        return print(f'{len(list(PAGES.rglob("*.ipynb")))} pages for Quarto in {PAGES.name}')
+        return
     subprocess.run(['quarto', 'render', PAGES, '--no-cache'], check=True)
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(PAGES / SITE.name, SITE)

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import glownb
-from .core import InputError, in_short
+from .core import InputError, in_short, refuse_inputs
 from .measures import measures
 from .study_commands import study_app
 from glownb.verbs import (
@@ -25,6 +25,7 @@ from glownb.verbs import (
     Out,
     chosen_weights,
     eye_cache,
+    input_files,
     verbs,
 )
 
@@ -276,6 +277,19 @@ def people_below(
         )
     return [str(p) for p in below[:5]]
 
+# %% ../nbs/99_cli.ipynb #c4a8e7d2
+def refuse_people(
+    out: Path,  # folder for figures
+    people: list[str],  # specs of people
+    folder: str | None,  # with a folder for each person
+) -> None:
+    "Raise InputError where figures would lie among photos of people, or be a person by themselves."
+    refuse_inputs(out, input_files(people) if people else [])
+    if folder and Path(folder).expanduser().resolve() in out.resolve().parents:
+        raise InputError(
+            f'{out} would lie among the people in {folder}; choose another folder with --out'
+        )
+
 # %% ../nbs/99_cli.ipynb #95b1ec88
 @app.command()
 def figures(
@@ -378,6 +392,7 @@ def figures(
             'or --source and --target (photos of two people); with make: '
             'make figures SOURCE=\'people/001_*\' TARGET=\'people/004_*\''
         )
+    refuse_people(out, theirs, photos)
     judges = default_judges(*(theirs or ['@eve']))
     given = dict(
         image_size=size,

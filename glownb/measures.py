@@ -224,7 +224,7 @@ def train(
     """
     from dataclasses import replace
 
-    from glownb.core import make_folder, n_cores
+    from glownb.core import make_folder, n_cores, refuse_inputs
     from glownb.flow.glow import GlowConfig
     from glownb.photos.align import EyeFinder
     from glownb.photos.sets import training_set
@@ -245,6 +245,8 @@ def train(
         )
     if parts > 1 and (judge or arithmetic or pairs):
         raise InputError('--parts is for a Glow that is fitted to photos or @people alone')
+    if start and Path(start).exists():
+        refuse_inputs(out, [start])
     begin = load_glow(start) if start else None
     shape = (
         begin.config

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['verbs', 'Size', 'Aligned', 'Weights', 'FittingWeights', 'Out', 'LatentsOut', 'Faces', 'Class', 'Steps', 'eye_cache',
-           'given_specs', 'listed_specs', 'weights_of', 'chosen_weights', 'photo_files', 'check_class', 'read_faces',
-           'input_files', 'keep_photos', 'write_faces', 'write_latents', 'check_suffix', 'attribute_vector']
+           'given_specs', 'listed_specs', 'weights_of', 'chosen_weights', 'photo_files', 'check_class',
+           'check_direction', 'read_faces', 'input_files', 'keep_photos', 'write_faces', 'write_latents',
+           'check_suffix', 'attribute_vector']
 
 # %% ../nbs/97_verbs.ipynb #ba3e0c1e
 import sys
@@ -159,6 +160,23 @@ def check_class(
         said = 'none was named' if y is None else f'got {y}'
         raise InputError(f'{weights} has classes 0 to {n - 1}, and {said}; choose one with --class')
 
+# %% ../nbs/97_verbs.ipynb #a7d0c3f6
+def check_direction(
+    file: 'LatentFile',
+    path: str,  # where it was read, for the error
+    wanted: bool = True,  # a direction? else a face
+) -> 'LatentFile':
+    "The latents; raises InputError where they are a face instead of a direction, or the other way."
+    if wanted and file.what != 'vector':
+        raise InputError(
+            f'{path} holds a face, not a direction; expected what glownb manipulate --save writes'
+        )
+    if not wanted and file.what == 'vector':
+        raise InputError(
+            f'{path} holds a direction, not a face; use it with glownb manipulate --vector'
+        )
+    return file
+
 # %% ../nbs/97_verbs.ipynb #86b8ec82
 def read_faces(
     glow: 'Glow',
@@ -177,7 +195,7 @@ def read_faces(
 
     specs = [spec] if isinstance(spec, str) else list(spec)
     if len(specs) == 1 and specs[0].endswith('.safetensors'):
-        return load_latents(specs[0], glow, weights)
+        return check_direction(load_latents(specs[0], glow, weights), specs[0], False)
     check_class(glow, weights, y)
     built_in = all(s.startswith('@') for s in specs)
     album = open_album(
@@ -321,10 +339,6 @@ def decode(
     weights = weights or weights_of(latents)
     glow = load_glow(weights).freeze()
     file = read_faces(glow, weights, latents)
-    if file.what == 'vector':
-        raise InputError(
-            f'{latents} holds a direction, not a face; use it with glownb manipulate --vector'
-        )
     one_each = file.what == 'photos' and len(set(file.inputs)) == len(file.latents)
     names = (
         [Path(n).stem for n in file.inputs]
@@ -454,6 +468,7 @@ def attribute_vector(
     from glownb.method.arithmetic import (
         check_model,
         latent_file,
+        load_latents,
         manipulation_vector,
         read_z_manipulate,
     )
@@ -469,7 +484,7 @@ def attribute_vector(
         check_model(forty[attribute], glow, vector, weights)
         return forty[attribute]
     if vector:
-        return read_faces(glow, weights, vector)
+        return check_direction(load_latents(vector, glow, weights), vector)
     plus, minus = (read_faces(glow, weights, specs, aligned, y) for specs in (positive, negative))
     z = manipulation_vector(plus.latents, minus.latents)
     return latent_file(glow, z, 'vector', weights, inputs=plus.inputs, against=minus.inputs)

@@ -17,10 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core import InputError, progress, readable_file
+from ..core import InputError, progress
 from .dlib import DlibEmbedder
 from .nets import Judge, check_faces, load_net
 from ..weights.downloads import fetch_file
+from ..weights.peers import read_checkpoint
 
 # %% ../../nbs/55_judges.identity.ipynb #74f90e6a
 class Embedder(Protocol):
@@ -190,14 +191,9 @@ def load_facenet(
 
     instead = f'expected {weights.file} from {weights.url}; delete it and try again'
     try:
-        state = torch.load(readable_file(path), map_location='cpu', weights_only=True)
-    except InputError:
-        raise
-    except Exception as e:
-        raise InputError(
-            f'{path} cannot be read as weights ({type(e).__name__}): it is truncated, '
-            f'no file of PyTorch, or carries code, which is not run; {instead}'
-        ) from None
+        state = read_checkpoint(path)
+    except InputError as e:
+        raise InputError(f'{e}; {instead}') from None
     with torch.random.fork_rng(devices=[]):
         net = InceptionResnetV1()
     last = {'logits.weight': (weights.n_people, 512), 'logits.bias': (weights.n_people,)}

@@ -149,7 +149,7 @@ def _main_faces(
         .set_index('row')
     )
     reasons = {row: why for row, why in _lost(faces, n).items() if row not in main.index}
-    values = torch.from_numpy(main[_INTENSITIES].reindex(range(n)).to_numpy(float))
+    values = torch.tensor(main[_INTENSITIES].reindex(range(n)).to_numpy(float))
     table = au_table(values, detector='openface', aus=OPENFACE_AUS, reasons=reasons)
     is_present = main[_PRESENCES].eq(1).set_axis(AUS, axis=1)
     table.attrs['presence'] = {

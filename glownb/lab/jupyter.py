@@ -123,13 +123,10 @@ def jupyter_lab(
         f'--ServerApp.root_dir={folder}',
     ] + ['--allow-root'] * (hasattr(os, 'geteuid') and os.geteuid() == 0)
     command += [f'--LabApp.extra_labextensions_path={extensions}'] if extensions else []
-    with tempfile.TemporaryFile('w+') as log:
+    with tempfile.TemporaryDirectory() as own, tempfile.TemporaryFile('w+') as log:
         process = subprocess.Popen(
             command,
-            # the kernel is this Python, whatever a `python3` of the user's own may start
-            env=os.environ
-            | dict(env or {})
-            | dict(JUPYTER_TOKEN=token, JUPYTER_PREFER_ENV_PATH='1'),
+            env=_with_this_kernel(os.environ | dict(env or {}), own) | dict(JUPYTER_TOKEN=token),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -144,6 +141,15 @@ def jupyter_lab(
         finally:
             atexit.unregister(end)
             end()
+
+# %% ../../nbs/95_lab.jupyter.ipynb #3b7c9d1e
+def _with_this_kernel(env, folder) -> dict[str, str]:
+    "The environment in which `python3` is this Python, whatever a kernel of the user's may start."
+    from ipykernel.kernelspec import write_kernel_spec
+
+    write_kernel_spec(Path(folder) / 'kernels' / 'python3')
+    places = [str(folder), *filter(None, [env.get('JUPYTER_PATH')])]
+    return dict(env) | dict(JUPYTER_PATH=os.pathsep.join(places))
 
 # %% ../../nbs/95_lab.jupyter.ipynb #f3df7ce7
 def _wait_until_it_answers(url, process, log, timeout):

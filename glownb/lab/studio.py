@@ -68,9 +68,9 @@ class Settings:
 
     # the person whose expression it is: a folder, a pattern, or a built-in person
     source: str = '@eve'
-    expression: str = '@eve/smile'  # one photo of the source
+    expression: str = '@eve/surprise'  # one photo of the source
     target: str = '@dan'  # the person who gets it
-    alpha: float = 0.4  # intensity, -0.5 to 1.5
+    alpha: float = 1.0  # intensity, -0.5 to 1.5
     # factors of alpha, 0 to 1.5, finest level first; (): 1 at each
     level_alpha: tuple[float, ...] = ()
 
@@ -420,12 +420,13 @@ def expressions(
 # %% ../../nbs/90_lab.studio.ipynb #549783a9
 @patch
 def first_settings(self: Studio) -> Settings:
-    "A source, an expression and a target to begin with."
+    "A source, an expression and a target to begin with: a surprise, which is plain to see, or the first."
     source = '@eve' if '@eve' in self.people else self.people[0]
     others = [p for p in self.people if p != source]
+    shown, surprise = self.expressions(source), f'{source}/surprise'
     return Settings(
         source,
-        self.expressions(source)[0],
+        surprise if surprise in shown else shown[0],
         '@dan' if '@dan' in others else (others or [source])[-1],
     )
 

@@ -87,6 +87,7 @@ from .claims import people_needed as people_needed
 from .claims import published_mean_faces as published_mean_faces
 from .claims import read_published as read_published
 from .claims import reconstruction as reconstruction
+from .claims import study_of_skin as study_of_skin
 from .claims import untestable as untestable
 from .claims import worst_aus as worst_aus
 from .claims import write_claims as write_claims

@@ -6,10 +6,11 @@
 __all__ = ['CHANCE', 'PRESENT', 'SMILE', 'WORST', 'DARKER_FROM', 'CLAIMS', 'Measured', 'pair_table', 'read_published',
            'measure_cast', 'Evidence', 'found', 'untestable', 'by_chance', 'people_needed', 'reconstruction',
            'nearest_pose', 'neutral', 'mean_faces', 'published_mean_faces', 'good_range', 'distances', 'crossing',
-           'best_range', 'worst_aus', 'higher_by_chance', 'darker_skin', 'claims', 'claims_text', 'pairs_text',
-           'write_claims']
+           'best_range', 'worst_aus', 'higher_by_chance', 'study_of_skin', 'darker_skin', 'claims', 'claims_text',
+           'pairs_text', 'write_claims']
 
 # %% ../../nbs/63_method.claims.ipynb #9ab39a40
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import glownb
-from ..core import InputError, json_text, make_folder, progress, readable_file, write_beside
+from glownb.core import (
+    InputError,
+    json_text,
+    make_folder,
+    progress,
+    readable_file,
+    shipped_data,
+    write_beside,
+)
 from ..flow.glow import Glow
 from ..flow.latents import Latents
 from ..judges.action_units import Detector, load_detector
@@ -546,6 +555,17 @@ def higher_by_chance(
         groups = [draw.permutation(len(values))[:n] for _ in range(20_000)]
     return float(np.mean([values[list(g)].sum() >= high for g in groups]))
 
+# %% ../../nbs/63_method.claims.ipynb #c7b2e38f
+def study_of_skin() -> str:
+    "What the study of two hundred drawn people says of darker skin, in one sentence."
+    report = json.loads(shipped_data('studies/two_hundred/report.json').read_text(encoding='utf-8'))
+    weights = report['about']['weights']
+    [row] = [g for g in report['groups'][f'skill, {weights}'] if g['trait'] == 'tone']
+    return (
+        f'the study of {report["about"]["people"]} drawn people with {weights}: {row["groups"]}, '
+        f'{row["people"]} people, skill {row["means"]}, {row["verdict"]}'
+    )
+
 # %% ../../nbs/63_method.claims.ipynb #957bb4f4
 DARKER_FROM = 6  # Monk skin tone from which skin counts as darker
 
@@ -565,7 +585,9 @@ def darker_skin(
     n, m = int(dark.sum()), int((~dark).sum())
     if math.comb(n + m, n) < 1 / CHANCE:
         return untestable(
-            f'{n} darker and {m} lighter people are too few, it takes 3 and 3; {says}', **raw
+            f'{n} darker and {m} lighter people are too few, it takes 3 and 3; {says}; '
+            f'{study_of_skin()}',
+            **raw,
         )
     difference = people[dark].mean() - people[~dark].mean()
     chance = higher_by_chance(people.to_numpy(), dark)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import glownb
-from ..core import InputError, json_text, make_folder, progress, write_beside
+from ..core import InputError, as_stored, json_text, make_folder, progress, write_beside
 from ..flow.glow import Glow
 from ..flow.latents import Latents
 from ..judges.action_units import Detector
@@ -28,7 +28,7 @@ from .alpha import inner_rmse
 from .score import Figure
 from .transfer import decode_latents, encode_photos, parse_alphas
 from ..photos.align import EyeFinder, align_photo, warn_of_skipped
-from ..photos.folders import as_stored, is_picture, matches, name_some
+from ..photos.folders import is_picture, matches, name_some
 
 # %% ../../nbs/66_method.posed.ipynb #124ea588
 NEUTRAL = 'neutral'  # the expression of the photo at rest, as its file is called

@@ -22,7 +22,6 @@ from .align import place_eyes as place_eyes
 from .align import read_known_eyes as read_known_eyes
 from .align import resample as resample
 from .align import warn_of_skipped as warn_of_skipped
-from .folders import as_stored as as_stored
 from .folders import each_once as each_once
 from .folders import is_generated as is_generated
 from .folders import is_picture as is_picture

@@ -344,7 +344,7 @@ def align_person(
     Raises NoFaceError where no face remains, and InputError where nothing can be read.
     """
     paths, finder = person_photos(spec), finder or EyeFinder()
-    who = spec if isinstance(spec, (str, Path)) else ', '.join(map(str, spec))
+    who = spec if isinstance(spec, (str, Path)) else name_some(map(Path, spec), 2)
     faces, skipped = {}, {}
     try:
         with one_thread():

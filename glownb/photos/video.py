@@ -9,6 +9,7 @@ __all__ = ['VIDEO_SUFFIXES', 'FOLDER_FPS', 'MAX_LOST', 'SMOOTH_FRAMES', 'Clip', 
 
 # %% ../../nbs/34_photos.video.ipynb #4fc751f3
 import math
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..core import InputError, readable_file
+from ..core import InputError, as_stored, readable_file
 from glownb.photos.align import (
     MIN_PROBABILITY,
     NoFaceError,
@@ -97,7 +98,7 @@ def open_clip(
     spec: str | Path,  # a video file, an animated GIF, a folder, or a pattern of photos
 ) -> Clip:
     "A clip, ready to be gone through; raises InputError where there is none."
-    path = Path(spec).expanduser()
+    path = as_stored(spec)
     if path.suffix.lower() not in VIDEO_SUFFIXES or path.is_dir():
         frames = tuple(person_photos(spec))
         return Clip(frames[0], frames, FOLDER_FPS, len(frames))
@@ -143,15 +144,16 @@ def follow_eyes(
     mtcnn: nn.Module,  # as `load_mtcnn` gives it
     name: str | Path = 'the clip',  # for errors
 ) -> Iterator[tuple[Tensor, Tensor]]:  # each frame with its eyes, (2, 2)
-    """Each frame with the eyes of the face that is followed.
+    """Each frame with the eyes of the face that is followed; warns of frames that show none.
 
     Raises NoFaceError where the first frames show none, and where it leaves the picture.
     """
-    eyes, waiting = None, []
+    eyes, waiting, lost = None, [], []
     for i, frame in enumerate(frames):
         found = track_eyes(mtcnn, frame, eyes)
         waiting.append(frame)
         if found is None:
+            lost.append(i + 1)
             if len(waiting) > MAX_LOST:
                 raise no_face(name, eyes, i - len(waiting) + 2)
             continue
@@ -164,6 +166,12 @@ def follow_eyes(
         raise no_face(name, None, 1)
     for late in waiting:
         yield late, eyes
+    if lost:
+        warnings.warn(
+            f'{name}: no face found in {len(lost)} of {i + 1} frames, the first: frame {lost[0]}; '
+            'they are cut out where their neighbours are',
+            stacklevel=2,
+        )
 
 # %% ../../nbs/34_photos.video.ipynb #0b8d9b26
 def no_face(
@@ -254,19 +262,3 @@ def aligned_frames(
                 'square, so let it be aligned'
             )
         yield resize_square(frame[None], size)[0]
-
-# %% ../../nbs/34_photos.video.ipynb #63612d6c
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-
-import torch
-from torch import Tensor, nn
-
-from ..core import InputError
-from glownb.photos.align import (
-    NoFaceError,
-    load_mtcnn,
-)
-from .images import read_image

@@ -98,7 +98,7 @@ def encode_clip(
         return sorted(folder.glob('z-*.safetensors'))
     bar = progress(aligned_frames(clip, size, aligned=aligned), 'encode frames', total=clip.n)
     frames, i = iter(bar), 0
-    while batch := list(islice(frames, BATCH)):
+    while batch := _next_frames(frames, folder):
         path = folder / f'z-{i:06}.safetensors'
         if not path.exists():
             encode_photos(glow, torch.stack(batch), y=y).save(path)
@@ -106,6 +106,15 @@ def encode_clip(
     with write_beside(done) as temporary:
         temporary.write_text(json_text(dict(batches=i)))
     return sorted(folder.glob('z-*.safetensors'))
+
+# %% ../../nbs/84_pictures.animation.ipynb #d81f0a55
+def _next_frames(frames, folder) -> list[torch.Tensor]:
+    "One batch; what is done of a clip that turns out to be faulty is thrown away."
+    try:
+        return list(islice(frames, BATCH))
+    except InputError:
+        shutil.rmtree(folder)
+        raise
 
 # %% ../../nbs/84_pictures.animation.ipynb #f7e5636f
 def clip_mean(
@@ -159,6 +168,8 @@ def check_output(
     inputs = [clip.path, *clip.frames, *(p for a in albums for p in a.paths)]
     if out.resolve() in {Path(p).resolve() for p in inputs}:
         raise InputError(f'{out} is one of the inputs; choose another name for the film')
+    if out.resolve().parent in {p.resolve().parent for p in clip.frames}:
+        raise InputError(f'{out} would lie among the frames of the clip; choose another folder')
 
 # %% ../../nbs/84_pictures.animation.ipynb #fc531c6a
 def clip_key(

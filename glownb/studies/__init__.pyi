@@ -20,7 +20,7 @@ from .engine import sees_file as sees_file
 from .engine import subject_faces as subject_faces
 from .engine import subject_latents as subject_latents
 from .engine import tiny_plan as tiny_plan
-from .engine import true_picture as true_picture
+from .engine import true_pictures as true_pictures
 from .engine import why_not as why_not
 from .plan import ContentKeys as ContentKeys
 from .plan import DEFAULTS as DEFAULTS

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RESUBMIT', 'SubjectFaces', 'subject_latents', 'expression_latent', 'encode_subject', 'save_subject', 'load_subject',
-           'Todo', 'Job', 'subject_faces', 'true_picture', 'why_not', 'empty_rows', 'judge_transfers', 'Done',
+           'Todo', 'Job', 'subject_faces', 'true_pictures', 'why_not', 'empty_rows', 'judge_transfers', 'Done',
            'run_job', 'batches', 'dask_client', 'check_shared', 'sees_file', 'run_jobs', 'Outcome', 'Study',
            'tiny_plan']
 
@@ -103,8 +103,6 @@ def subject_latents(
     subject: Subject,
 ) -> Latents:  # of the photos of the mean face
     "The latents of a subject's photos; raises InputError where none can be used."
-    if isinstance(subject.photos, int):
-        return encode_photos(glow, render_photos(mean_photos(subject), _size(glow, plan)))
     return _open(glow, plan, subject, subject.photos)
 
 # %% ../../nbs/87_studies.engine.ipynb #a83c4679
@@ -115,9 +113,6 @@ def expression_latent(
     name: str,  # of an expression
 ) -> Latents:  # of one image
     "The latent of a subject's photo of an expression; raises InputError where it cannot be used."
-    if isinstance(subject.photos, int):
-        photo = expression_photo(subject, name)
-        return encode_photos(glow, render_photos([photo], _size(glow, plan)))
     if subject.person:
         return _open(glow, plan, subject, f'{subject.photos}/{name}')
     file = expression_file(subject, name, plan.expressions[name])
@@ -143,6 +138,29 @@ def _open(glow, plan, subject, spec) -> Latents:
 def _finder() -> EyeFinder:
     return EyeFinder()
 
+# %% ../../nbs/87_studies.engine.ipynb #a90c5e17
+def _drawn(glow, plan, subject) -> tuple[Latents, dict[str, Latents]]:
+    "The same of a drawn person, all rendered and encoded together."
+    photos = mean_photos(subject)
+    n, photos = len(photos), photos + [expression_photo(subject, e) for e in plan.expressions]
+    latents = encode_photos(glow, render_photos(photos, _size(glow, plan)))
+    return latents[:n], {e: latents[n + i] for i, e in enumerate(plan.expressions)}
+
+# %% ../../nbs/87_studies.engine.ipynb #d1b70a43
+def _photographed(glow, plan, subject) -> tuple[Latents, dict[str, Latents], dict[str, str]]:
+    "The latents of a subject's photos, those of expressions, and why one is missing."
+    if isinstance(subject.photos, int):
+        return *_drawn(glow, plan, subject), {}
+    photos, shown, reasons = subject_latents(glow, plan, subject), {}, {}
+    for name in plan.expressions:
+        try:
+            latent = expression_latent(glow, plan, subject, name)
+            check_one_photo(name, len(latent))
+            shown[name] = latent
+        except InputError as e:
+            reasons[name] = f'{subject.name}: {e}'
+    return photos, shown, reasons
+
 # %% ../../nbs/87_studies.engine.ipynb #0900b931
 def encode_subject(
     glow: Glow,
@@ -150,21 +168,12 @@ def encode_subject(
     subject: Subject,
 ) -> SubjectFaces:
     "Encode what a plan needs of a subject; what cannot be used has a reason."
-    found, reasons = {}, {}
     try:
-        photos = subject_latents(glow, plan, subject)
+        photos, shown, reasons = _photographed(glow, plan, subject)
     except InputError as e:
         return SubjectFaces((), None, None, {'mean': f'{subject.name}: {e}'})
-    for base in plan.bases:
-        if base != 'mean' and int(base) < len(photos):
-            found[base] = photos[int(base)]
-    found['mean'] = mean_latent(photos)
-    for name in plan.expressions:
-        try:
-            found[name] = expression_latent(glow, plan, subject, name)
-            check_one_photo(name, len(found[name]))
-        except InputError as e:
-            reasons[name] = f'{subject.name}: {e}'
+    bases = {b: photos[int(b)] for b in plan.bases if b != 'mean' and int(b) < len(photos)}
+    found = bases | {'mean': mean_latent(photos)} | shown
     latents = Latents.stack(found.values())
     faces = decode_latents(glow, latents, quantize=False)
     return SubjectFaces(tuple(found), latents, faces, reasons)
@@ -229,10 +238,14 @@ _LOADING = threading.Lock()  # what is large is loaded once, by whoever comes fi
 
 
 @lru_cache(maxsize=2)
-def _load_glow(weights, changed) -> Glow:
+def _load_glow(weights, changed, precision) -> Glow:
     "The weights, frozen, on a GPU where there is one."
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    return load_glow(weights).to(device).freeze()
+    return load_glow(weights).to(device).freeze(getattr(torch, precision))
+
+
+def _glow_of(job) -> Glow:
+    return _load_glow(job.plan.weights[job.weights], job.changed, job.plan.precision)
 
 
 @lru_cache(maxsize=4)
@@ -255,28 +268,30 @@ def subject_faces(
     if path.exists() and (found := _kept_subject(str(path), path.stat().st_mtime_ns)):
         return found
     with _LOADING:
-        glow = _load_glow(job.plan.weights[job.weights], job.changed)
+        glow = _glow_of(job)
     subject = next(p for p in job.plan.people if p.name == name)
     found = encode_subject(glow, job.plan, subject)
     save_subject(found, path)
     return found
 
 # %% ../../nbs/87_studies.engine.ipynb #07cedc2f
-def true_picture(
-    source: Subject,
-    expression: str,  # its name
-    target: Subject,
+def true_pictures(
+    wanted: Sequence[tuple[Subject, str, Subject]],  # source, name of its expression, target
     size: int,  # side in pixels
-) -> dict[
-    str, Tensor
-]:  # `true` (3, S, S) in [0, 1] and `inner` (S, S), bool; empty where not known
-    "How a transfer should look, and where it counts."
-    if isinstance(source.photos, str) and isinstance(target.photos, str):
-        return known_truth(f'{source.photos}/{expression}', target.photos, size)
-    if not (source.person and target.person):
-        return {}
-    photo = expression_photo(source, expression).of(target.person)
-    return dict(true=render_photos([photo], size)[0], inner=inner_face([photo], size)[0])
+    # `true` (3, S, S) in [0, 1] and `inner` (S, S), bool, of each; empty where not known
+) -> list[dict[str, Tensor]]:
+    "How transfers should look, and where it counts; all are rendered together."
+    found, drawn = [{} for _ in wanted], {}
+    for i, (source, shown, target) in enumerate(wanted):
+        if isinstance(source.photos, str) and isinstance(target.photos, str):
+            found[i] = known_truth(f'{source.photos}/{shown}', target.photos, size)
+        elif source.person and target.person:
+            drawn[i] = expression_photo(source, shown).of(target.person)
+    if drawn:
+        photos = list(drawn.values())
+        for i, true, inner in zip(drawn, render_photos(photos, size), inner_face(photos, size)):
+            found[i] = dict(true=true, inner=inner)
+    return found
 
 # %% ../../nbs/87_studies.engine.ipynb #f71e1d85
 def _sought(source, expression, detector_says: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
@@ -355,19 +370,15 @@ def _latents_of(todo, plan, subjects) -> Latents:
     )
 
 # %% ../../nbs/87_studies.engine.ipynb #35633867
-def _rows_of(todo, plan, shown, faces, points, aus) -> pd.DataFrame:
+def _rows_of(todo, people, truth, shown, faces, points, aus) -> pd.DataFrame:
     "The rows of a transfer, of its faces and of what the judges say about them."
-    t, people = todo.transfer, {p.name: p for p in plan.people}
-    source, target = people[t.source], people[t.target]
-    photo = shown.read(t.source, t.expression)
-    sought, is_known = _sought(source, t.expression, photo)
-    truth = true_picture(source, t.expression, target, faces.shape[-1])
+    t, photo = todo.transfer, shown.read(todo.transfer.source, todo.transfer.expression)
+    sought, is_known = _sought(people[t.source], t.expression, photo)
     is_found = points.isfinite().all(1).numpy() & aus.notna().any(axis=1).to_numpy()
     said = [aus.attrs['reasons'].get(i, '') for i in range(len(aus))]
     said = [why or 'no face found' if not ok else '' for why, ok in zip(said, is_found)]
-    rows = empty_rows(todo, '').assign(
-        found=is_found, reason=said, au_top=float(aus.attrs['scale'][1])
-    )
+    known = t._asdict() | dict(key=todo.key, alpha=list(todo.alphas))
+    known |= dict(found=is_found, reason=said, au_top=float(aus.attrs['scale'][1]))
     pairs = dict(
         to_photo=(t.source, t.expression),
         to_source=(t.source, 'mean'),
@@ -381,7 +392,7 @@ def _rows_of(todo, plan, shown, faces, points, aus) -> pd.DataFrame:
         measured['rmse'] = inner_rmse(faces, truth['true'][None], truth['inner'][None]).numpy()
     read = {au: aus[au].to_numpy() for au in aus}
     wanted = {f'sought_{au}': sought[au].item() for au in aus if au in sought}
-    return rows.assign(**measured, **read, **wanted)
+    return pd.DataFrame(known | measured | read | wanted)
 
 # %% ../../nbs/87_studies.engine.ipynb #33f4bcbb
 def judge_transfers(
@@ -389,7 +400,7 @@ def judge_transfers(
     subjects: dict[str, SubjectFaces],  # those that take part
 ) -> pd.DataFrame:
     "The rows of a job; those that cannot be made say why."
-    glow = _load_glow(job.plan.weights[job.weights], job.changed)
+    glow = _glow_of(job)
     judges = _load_judges(job.todo[0].transfer.judges)
     shown = _Shown(job, subjects, judges)
     why = [why_not(todo.transfer, subjects, shown) for todo in job.todo]
@@ -399,13 +410,14 @@ def judge_transfers(
         latents = Latents.stack(_latents_of(todo, job.plan, subjects) for todo in good)
         faces = decode_latents(glow, latents, quantize=False, memory=1e9 / n_cores())
         points, aus = judge_faces(faces, *judges)
-        start = 0
-        for todo in good:
+        people, start = {p.name: p for p in job.plan.people}, 0
+        which = [(people[t.source], t.expression, people[t.target]) for t, *_ in good]
+        for todo, truth in zip(good, true_pictures(which, faces.shape[-1])):
             part = slice(start, start := start + len(todo.alphas))
             read = aus.iloc[part].reset_index(drop=True)
             lost = {i - part.start: why for i, why in aus.attrs['reasons'].items()}
             read.attrs = aus.attrs | dict(reasons=lost)
-            parts.append(_rows_of(todo, job.plan, shown, faces[part], points[part], read))
+            parts.append(_rows_of(todo, people, truth, shown, faces[part], points[part], read))
     return pd.concat(parts, ignore_index=True)
 
 # %% ../../nbs/87_studies.engine.ipynb #bb370491
@@ -433,7 +445,7 @@ def run_job(
     if not job.todo:
         return Done(0, 0)
     with _LOADING:
-        _load_glow(job.plan.weights[job.weights], job.changed)
+        _glow_of(job)
         _load_judges(job.todo[0].transfer.judges)
     try:
         rows = judge_transfers(job, subjects)

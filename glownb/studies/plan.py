@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core import InputError, readable_file, shipped_data
+from ..core import InputError, as_stored, readable_file, shipped_data
 from ..judges.action_units import DETECTORS
 from ..judges.choice import PHOTO_JUDGES, RENDER_JUDGES, JudgeNames
 from ..judges.identity import EMBEDDERS
@@ -32,7 +32,7 @@ from glownb.people.draw import (
 from ..people.names import EXPRESSIONS, expression, photos_of
 from ..people.person import SEXES, Person, Photo
 from ..people.picture import render_photos
-from ..photos.folders import as_stored, matches
+from ..photos.folders import matches
 from ..photos.images import to_uint8
 from ..weights.names import KNOWN, get_weights
 
@@ -136,6 +136,7 @@ class Plan:
     bases: tuple[str, ...]  # 'mean', or numbers of a photo of the target, from 0
     size: int | None = None  # side in pixels, for weights that have none of their own
     is_aligned: bool = False  # take photos as they are?
+    precision: str = 'float32'  # of the coupling nets, or 'bfloat16'
 
     @property
     def n_rows(self) -> int:
@@ -308,6 +309,11 @@ def _size(value, folder):
     return None if value is None else _whole(value, 8, 'pixels, 8 or more')
 
 
+def _precision(value, folder):
+    known = ('float32', 'bfloat16')
+    return value if value in known else _fail(value, ' or '.join(known))
+
+
 def _is_aligned(value, folder):
     return value if isinstance(value, bool) else _fail(value, 'true or false')
 
@@ -328,6 +334,7 @@ READERS = dict(
     bases=_bases,
     size=_size,
     aligned=_is_aligned,
+    precision=_precision,
 )  # key of a plan → what reads it; raises InputError
 DEFAULTS = dict(
     name='study',
@@ -339,6 +346,7 @@ DEFAULTS = dict(
     bases='mean',
     size=None,
     aligned=False,
+    precision='float32',
 )  # of keys that may be left out
 
 # %% ../../nbs/85_studies.plan.ipynb #fa04cb00
@@ -487,7 +495,7 @@ class ContentKeys:
         self,
         plan: Plan,
     ):
-        self.plan, how = plan, (METHOD, plan.size, plan.is_aligned)
+        self.plan, how = plan, (METHOD, plan.size, plan.is_aligned, plan.precision)
         self.weights = {n: file_digest(weights_path(w)) for n, w in plan.weights.items()}
         self.judges = {judges_name(j): digest(*map(judge_digest, j)) for j in plan.judges}
         self.subjects = {p.name: digest(how, _photos_digest(p)) for p in plan.people}

@@ -63,7 +63,7 @@ def read_checkpoint(
             f'({_first_sentence(e)})'
         ) from None
     if not isinstance(state, Mapping):
-        raise InputError(f'{path} is no checkpoint of a Glow: it holds a {type(state).__name__}')
+        raise InputError(f'{path} is no checkpoint: it holds a {type(state).__name__}')
     return dict(state)
 
 # %% ../../nbs/23_weights.peers.ipynb #24868583
