@@ -59,7 +59,8 @@ setup(
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={
-        extra: cfg[f"{extra}_requirements"].split() for extra in ("photos", "study", "dev")
+        extra: cfg[f"{extra}_requirements"].split()
+        for extra in ("photos", "processes", "study", "dev")
     },
     entry_points={
         "console_scripts": cfg["console_scripts"].split("\n"),

@@ -640,3 +640,8 @@ def main() -> None:
         sys.exit(_run(sys.argv[1:] or ['--help']))
     except KeyboardInterrupt:
         _leave('stopped', 130)
+
+# %% ../nbs/99_cli.ipynb #75dc7724
+#| eval: false
+if __name__ == '__main__':  # as torchrun and `accelerate launch` start it: -m glownb.cli
+    main()

@@ -171,6 +171,32 @@ def train(
             '--from', help='Name or file of a Glow to go on from, whose shape the new one has.'
         ),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                'Folder that keeps aligned faces and where eyes are, for the next run. '
+                "By default in the system's place for caches."
+            )
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help=(
+                'Processes that read photos ahead. By default 1, and half as many as cores '
+                'for rendered people.'
+            ),
+        ),
+    ] = None,
+    parts: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help='Parts in which a batch is worked on, one after the other, to save memory.',
+        ),
+    ] = 1,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -181,6 +207,10 @@ def train(
     """Fit a Glow to photos. Ctrl-C stops; the same command goes on.
 
     The defaults fit a small Glow to a few hundred photos in some minutes on two cores.
+    A folder beside the weights, such as mine.training, shows how it goes.
+
+    Several processes train together with torchrun, or with accelerate launch:
+    torchrun --nproc-per-node 2 -m glownb.cli train photos/ --out mine.safetensors
 
     Example: glownb train photos/ --out mine.safetensors
 
@@ -194,18 +224,27 @@ def train(
     """
     from dataclasses import replace
 
-    from glownb.core import make_folder, refuse_inputs
+    from glownb.core import make_folder, n_cores, refuse_inputs
     from glownb.flow.glow import GlowConfig
-    from glownb.photos.align import EyeFinder, align_person
-    from glownb.photos.folders import training_photos
-    from glownb.training.loop import PhotoFiles, TrainConfig, training_people
+    from glownb.photos.align import EyeFinder
+    from glownb.photos.sets import training_set
+    from glownb.training.loop import TrainConfig, training_people
     from glownb.training.loop import train as fit
+    from glownb.training.processes import Team, is_launched, join_team
+    from glownb.training.watch import watch_path, write_left_out
     from glownb.weights.names import load_glow
 
     if out.suffix != '.safetensors':
         raise InputError(f'{out}: weights are written to a file that ends in .safetensors')
     if out.exists() and not overwrite:
         raise InputError(f'{out} exists; choose another name, or pass --overwrite to train anew')
+    if is_launched() and (judge or arithmetic or pairs):
+        raise InputError(
+            'several processes fit a Glow to photos or @people; run --judge, --arithmetic and '
+            '--pairs in one'
+        )
+    if parts > 1 and (judge or arithmetic or pairs):
+        raise InputError('--parts is for a Glow that is fitted to photos or @people alone')
     if start and Path(start).exists():
         refuse_inputs(out, [start])
     begin = load_glow(start) if start else None
@@ -262,15 +301,19 @@ def train(
         teach(shape, config, lessons, out, **given)
         print(f'{out}: a Glow for {size} × {size}, taught its arithmetic')
         return
-    finder = EyeFinder(eye_cache())
-    posed = read_pairs(pairs, size, finder) if pairs else None
+    cache = cache or eye_cache()
+    posed = read_pairs(pairs, size, EyeFinder(cache)) if pairs else None
+    team = join_team(on_cpu=device == 'cpu', parts=parts) if is_launched() else Team(parts=parts)
+    if team.is_bfloat16 and precision == 'auto':
+        config = replace(config, precision='bfloat16')
     if photos == ['@people']:
         data, unseen = training_people(size)
+        workers = max(1, n_cores() // 2) if workers is None else workers
     else:
-        paths = training_photos(listed_specs(photos))
-        data = (
-            PhotoFiles(paths, size) if aligned else align_person(paths, size, finder=finder).faces
-        )
+        with team.main_first(), team.main_warns():
+            data = training_set(listed_specs(photos), size, cache, aligned=aligned)
+        if team.is_main:
+            write_left_out(watch_path(out), data.left_out)
     if posed:
         from glownb.training.pairs import PAIR_LESSONS, PairConfig, teach_pairs
 
@@ -278,8 +321,11 @@ def train(
         teach_pairs(shape, config, PAIR_LESSONS, PairConfig(), data, posed, out, **given)
         print(f'{out}: a Glow for {size} × {size}, taught by {len(posed.names)} people who posed')
         return
-    fit(data, shape, config, out, unseen=unseen, **given)
-    print(f'{out}: a Glow for {size} × {size}, fitted to {len(data)} photos')
+    given |= dict(device=team.device or device, workers=1 if workers is None else workers)
+    fit(data, shape, config, out, unseen=unseen, team=team, **given)
+    team.leave()
+    if team.is_main:
+        print(f'{out}: a Glow for {size} × {size}, fitted to {len(data)} photos')
 
 # %% ../nbs/98_measures.ipynb #e5a0c004
 def posed_score(

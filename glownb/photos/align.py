@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -188,9 +188,10 @@ class EyeFinder:
         self,
         # folder that remembers where eyes are; None: nothing is remembered
         cache: str | Path | None = None,
+        told: Mapping[Path, Tensor] | None = None,  # eyes (2, 2) in some photos, known already
     ):
-        self.file = Path(cache) / 'eyes.json' if cache else None
-        self.known, self.is_saved = read_known_eyes(self.file) if cache else {}, True
+        self.file, self.told = Path(cache) / 'eyes.json' if cache else None, told or {}
+        self.known, self.new = read_known_eyes(self.file) if cache else {}, {}
 
     @cached_property
     def mtcnn(self) -> nn.Module:  # loaded when it is first needed
@@ -201,23 +202,32 @@ class EyeFinder:
         path: str | Path,  # the photo's file, by whose content it is remembered
         image: Tensor,  # (3, H, W) in [0, 1], as read from it
     ) -> Tensor:  # (N, 2, 2), as `find_eyes` gives it
-        "The eyes in a photo, found now or before."
+        "The eyes in a photo, told, found now or before."
+        if path in self.told:
+            return self.told[path][None].to(torch.float64)
         with open(path, 'rb') as file:
             key = hashlib.file_digest(file, 'sha256').hexdigest()
         if key not in self.known:
-            self.known[key] = find_eyes(self.mtcnn, image).tolist()
-            self.is_saved = False
+            self.learn({key: find_eyes(self.mtcnn, image).tolist()})
         return torch.tensor(self.known[key], dtype=torch.float64).reshape(-1, 2, 2)
+
+    def learn(
+        self,
+        eyes: dict[str, list],  # of all faces in a photo, by the SHA-256 of its file
+    ) -> None:
+        "Take over what was found, perhaps by another process."
+        self.known.update(eyes)
+        self.new.update(eyes)
 
     def save(self) -> None:
         "Write down what is new."
-        if self.file is None or self.is_saved:
+        if self.file is None or not self.new:
             return
         text = json.dumps({'finder': FINDER, 'eyes': self.known})
         try:
             with write_beside(self.file) as temporary:
                 temporary.write_text(text)
-            self.is_saved = True
+            self.new.clear()
         except InputError as e:
             warnings.warn(f'{e} (glownb goes on, and finds the eyes again next time)', stacklevel=2)
             self.file = None

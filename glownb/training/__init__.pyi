@@ -15,13 +15,14 @@ from .judges import judge_run as judge_run
 from .judges import remember_faces as remember_faces
 from .judges import train_judge as train_judge
 from .loop import GlowRun as GlowRun
-from .loop import PhotoFiles as PhotoFiles
 from .loop import Run as Run
+from .loop import StepBatches as StepBatches
 from .loop import Stopping as Stopping
 from .loop import TrainConfig as TrainConfig
 from .loop import TrainingError as TrainingError
 from .loop import batch_indices as batch_indices
 from .loop import best_device as best_device
+from .loop import best_path as best_path
 from .loop import checkpoint_path as checkpoint_path
 from .loop import complete as complete
 from .loop import faster_precision as faster_precision
@@ -31,7 +32,12 @@ from .loop import finish as finish
 from .loop import flipped as flipped
 from .loop import go_on as go_on
 from .loop import keep as keep
+from .loop import keep_best as keep_best
 from .loop import learning_rate as learning_rate
+from .loop import leave_off as leave_off
+from .loop import lost as lost
+from .loop import mirrors as mirrors
+from .loop import read_ahead as read_ahead
 from .loop import resume as resume
 from .loop import same_shape as same_shape
 from .loop import save_checkpoint as save_checkpoint
@@ -48,6 +54,9 @@ from .pairs import PairRun as PairRun
 from .pairs import jittered as jittered
 from .pairs import pair_lesson as pair_lesson
 from .pairs import teach_pairs as teach_pairs
+from .processes import Team as Team
+from .processes import is_launched as is_launched
+from .processes import join_team as join_team
 from .teaching import Group as Group
 from .teaching import Groups as Groups
 from .teaching import Lesson as Lesson
@@ -66,3 +75,8 @@ from .teaching import rendering as rendering
 from .teaching import teach as teach
 from .teaching import varied as varied
 from .teaching import weighted_log_rmse as weighted_log_rmse
+from .watch import Watch as Watch
+from .watch import read_curve as read_curve
+from .watch import training_sheet as training_sheet
+from .watch import watch_path as watch_path
+from .watch import write_left_out as write_left_out

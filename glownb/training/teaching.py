@@ -483,8 +483,11 @@ class TeachRun(GlowRun):
         passes = Passes(self.model, x.shape[2:])
         latents, logdet = passes.encode(self.model.centre(x.to(self.device), noise.to(self.device)))
         bpd = self.model.bpd_of(latents, logdet).mean()
+        told = dict(bpd=bpd.item())
         if not self.teach.weight:
-            return self.descend(bpd)
+            loss = self.descend(bpd)
+            self.told |= told
+            return loss
         ends = np.cumsum([0] + [len(l.pictures) for l in lessons])
         parts = [latents[slice(a, b)] for a, b in zip(ends, ends[1:])]
         made = passes.decode(Latents.stack([l.wanted(z) for l, z in zip(lessons, parts)]))
@@ -493,7 +496,9 @@ class TeachRun(GlowRun):
             for name in ('true', 'inner')
         )
         error = weighted_log_rmse(made, self.model.centre(true), inner, self.teach.outer)
-        return self.descend(bpd + self.teach.weight * error.mean())
+        loss = self.descend(bpd + self.teach.weight * error.mean())
+        self.told |= told
+        return loss
 
 # %% ../../nbs/71_training.teaching.ipynb #bdc419c0
 def n_groups_in(
