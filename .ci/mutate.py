@@ -182,6 +182,7 @@ def stage(folder: Path) -> Path:
 
 def run_changed(notebook: Path, cell: int | None, source: str) -> None:
     "Run a notebook with one cell changed, in this process, and exit with what came of it."
+    mp.set_start_method('fork', force=True)  # of what it starts, as in a notebook
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, 'w') as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
