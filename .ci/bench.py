@@ -1,16 +1,23 @@
-"""How fast, and in how much memory: `python .ci/bench.py [NAME …]`. Every row is a ratio to a peer or a limit, measured in this run.
+"""How fast, and in how much memory: `python .ci/bench.py [NAME …] [--peer NAME=FOLDER …] [--write]`. All is measured in this run.
 
-The peer of the flow is the same Glow written the textbook way:
-ActNorm as a layer of its own, padding with the edge channel by concatenation,
-float32, no memory format. Peer and ours run in turn, so that a drifting machine moves both; the median is printed.
+Every row is a ratio: to a peer or a limit that is measured beside it, or to a bound that we set ourselves. What is compared runs in turn,
+so that a drifting machine moves both, and the median counts. Memory is the highest of a process of its own. Peers are checkouts of other
+people's Glows (`peers.py`); `textbook` is this package's Glow written layer by layer, in float32. With `--write` the rows become
+`nbs/benchmarks/speed.json`, which the page about speed shows.
 """
 
+import argparse
 import copy
+import json
+import platform
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,24 +26,46 @@ import torch.nn.functional as F
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from peers import PEERS, find_peers  # noqa: E402
 
-def pairs(ours, peer, n: int = 3) -> tuple[float, float]:
-    "Median seconds of both, run in turn after one warm-up each."
-    times = ([], [])
+from glownb.core import InputError  # noqa: E402
+from glownb.flow.glow import Glow, GlowConfig, glow_flops  # noqa: E402
+from glownb.training.loop import GlowRun, TrainConfig  # noqa: E402
+
+SMALL = GlowConfig(64, 4, 16, 128, lu=True, quantize=False)  # of the weights that ship
+LARGE = GlowConfig(256, 6, 32, 512)  # of OpenAI's
+rows, peers = [], {}
+
+
+def row(what: str, ours: float, other: float, unit: str, against: str) -> None:
+    "Keep and print how one thing compares; `against` is a peer, or a limit or bound."
+    rows.append(dict(what=what, ours=ours, other=other, unit=unit, against=against))
+    print(
+        f'{what:58} {ours:9.4g} {unit:9} {against:>18} {other:9.4g}   ratio {ours / other:6.2f}',
+        flush=True,
+    )
+
+
+def seconds(*fs, n: int = 3) -> list[float]:
+    "Median seconds of each, run in turn after one warm-up."
+    times = [[] for _ in fs]
     for i in range(n + 1):
-        for f, kept in zip((ours, peer), times):
+        for f, kept in zip(fs, times):
             start = time.perf_counter()
             f()
             if i:
                 kept.append(time.perf_counter() - start)
-    return tuple(map(statistics.median, times))
+    return [statistics.median(t) for t in times]
 
 
-def row(name: str, ours: float, peer: float, unit: str, *, limit: bool = False) -> None:
-    print(
-        f'{name:52} {ours:9.3g} {unit:10} {"limit" if limit else "peer"} {peer:9.3g}   ratio {ours / peer:6.2f}',
-        flush=True,
-    )
+def product(dtype: torch.dtype, n: int = 4096):
+    "A product of large matrices: what nothing on this machine is faster than."
+    a, b = (torch.rand(n, n).to(dtype) for _ in range(2))
+    return lambda: a @ b
+
+
+def gflops(matrix_seconds: float, n: int = 4096) -> float:
+    return 2 * n**3 / matrix_seconds / 1e9
 
 
 def textbook(glow):
@@ -59,39 +88,98 @@ def textbook(glow):
     return glow
 
 
-def openai_sized(dtype=None, frozen: bool = True):
+def large(dtype=None, *, frozen: bool = True):
     "A Glow of the size of the released one, with small made-up weights."
-    from glownb.flow.glow import Glow, GlowConfig
-
-    glow = (
-        Glow(GlowConfig(256, 6, 32, 512), generator=torch.Generator().manual_seed(0))
-        .eval()
-        .requires_grad_(False)
-    )
+    glow = Glow(LARGE, generator=torch.Generator().manual_seed(0)).eval().requires_grad_(False)
     for name, p in glow.named_parameters():
         if 'last' in name or 'splits' in name:
             p.normal_(0, 0.002)
     return glow.freeze(dtype) if frozen else glow
 
 
-def encode_256() -> None:
-    "Encoding one photo at 256×256."
-    plain, x = textbook(openai_sized(frozen=False)), torch.rand(1, 3, 256, 256)
-    for name, dtype in (('float32', None), ('bfloat16 coupling nets', torch.bfloat16)):
-        glow = openai_sized(dtype)
-        ours, peer = pairs(lambda: glow.encode(x), lambda: plain.encode(x))
-        row(f'encode at 256×256, {name}', ours, peer, 's/photo')
+def trainer(name: str, config: GlowConfig, x: torch.Tensor):
+    "One training step of `x` as this package, its textbook twin or a peer takes it."
+    if name in PEERS:
+        peer = PEERS[name](peers[name], config)
+        with torch.no_grad():
+            peer.loss(x)  # sets its ActNorms
+        return lambda: peer.step(x)
+    run = GlowRun(config, TrainConfig(precision='float32') if name != 'glownb' else TrainConfig())
+    run.start(x)
+    if name == 'glownb':
+        return lambda: run.update(x)
+    model, draw = textbook(run.model), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def step():
+        optimizer.zero_grad()
+        model.bpd(x, model.draw_noise(x, draw)).mean().backward()
+        optimizer.step()
+
+    return step
 
 
-def memory_256() -> None:
+def peak(name: str, config: GlowConfig, batch: int, steps: int = 2) -> dict[str, float]:
+    "Highest memory in GB, and seconds of a step, of a process that trains; and the memory before its first step."
+    given = json.dumps(dict(name=name, config=vars(config), batch=batch, steps=steps))
+    folders = [f'--peer={n}={folder}' for n, folder in peers.items()]
+    words = [sys.executable, __file__, '--apart', given, *folders]
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+def train_apart(name: str, config: dict, batch: int, steps: int) -> dict[str, float]:
+    config, now = (
+        GlowConfig(**config),
+        lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    )
+    before, x = now(), torch.rand(batch, 3, config.image_size, config.image_size)
+    step, took = trainer(name, config, x), []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        took.append(time.perf_counter() - start)
+    return dict(peak=now(), before=before, seconds=min(took))
+
+
+def encode() -> None:
+    "Encoding and decoding one photo at 256×256 at OpenAI's size."
+    x = torch.rand(1, 3, 256, 256)
+    glow, fast, plain = large(), large(torch.bfloat16), textbook(large(frozen=False))
+    others = {'textbook': plain} | {n: PEERS[n](folder, LARGE) for n, folder in peers.items()}
+    z, with_grad = glow.encode(x), torch.is_grad_enabled()
+    torch.set_grad_enabled(False)
+    try:
+        theirs = {n: peer.encode(x) for n, peer in others.items()}
+        matrix, ours, ours_fast, *took = seconds(
+            product(torch.float32),
+            lambda: glow.encode(x),
+            lambda: fast.encode(x),
+            *[lambda peer=peer: peer.encode(x) for peer in others.values()],
+        )
+        least = glow_flops(LARGE) / gflops(matrix) / 1e9
+        row('encode at 256×256, float32', ours, least, 's/photo', 'product of matrices')
+        for name, t in zip(others, took):
+            row('encode at 256×256, float32', ours, t, 's/photo', name)
+            row('encode at 256×256, bfloat16 coupling nets', ours_fast, t, 's/photo', name)
+        ours, *took = seconds(
+            lambda: glow.decode(z),
+            *[lambda n=n, peer=peer: peer.decode(theirs[n]) for n, peer in others.items()],
+        )
+        for name, t in zip(others, took):
+            row('decode at 256×256, float32', ours, t, 's/photo', name)
+    finally:
+        torch.set_grad_enabled(with_grad)
+
+
+def memory() -> None:
     "Peak memory of a mean of 20 photos and a sweep of 12 frames at 256×256."
-    peak = subprocess.run(
-        [sys.executable, __file__, '--memory'], capture_output=True, text=True, check=True
-    ).stdout
-    row('mean of 20 and sweep of 12 at 256×256, peak memory', float(peak), 3.0, 'GB', limit=True)
+    words = [sys.executable, __file__, '--apart', '{}']
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    row('mean of 20 and sweep of 12 at 256×256, peak memory', float(out), 3.0, 'GB', 'bound')
 
 
-def memory_here() -> None:
+def sweep_apart() -> float:
     from glownb.method.transfer import (
         decode_latents,
         encode_photos,
@@ -100,7 +188,7 @@ def memory_here() -> None:
         transfer_latents,
     )
 
-    glow = openai_sized()
+    glow = large()
     z = encode_photos(glow, torch.rand(20, 3, 256, 256))
     decode_latents(
         glow,
@@ -108,22 +196,93 @@ def memory_here() -> None:
             mean_latent(z), expression_vector(z[0], mean_latent(z)), alpha=torch.linspace(0, 1, 12)
         ),
     )
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def training_64() -> None:
-    "A training step at 64×64, depth 16, width 128, batch 32."
-    from glownb.flow.glow import GlowConfig
-    from glownb.training.loop import GlowRun, TrainConfig
+def training() -> None:
+    "Training steps of the size of the weights that ship: images a second, and memory."
+    n, x = 32, torch.rand(32, 3, 64, 64)
+    names = ['glownb', 'textbook', *peers]
+    steps = [trainer(name, SMALL, x) for name in names]
+    matrix, *took = seconds(product(torch.bfloat16), *steps, n=5)
+    for name, t in zip(names[1:], took[1:]):
+        row('training at 64×64', n / took[0], n / t, 'images/s', name)
+    done = 3 * glow_flops(SMALL) * n / took[0] / 1e9
+    row('arithmetic of training at 64×64', done, gflops(matrix), 'GFLOP/s', 'product of matrices')
+    used = {name: peak(name, SMALL, n)['peak'] for name in names}
+    for name in names[1:]:
+        row('training at 64×64, peak memory', used['glownb'], used[name], 'GB', name)
 
-    x, config = torch.rand(32, 3, 64, 64), GlowConfig(64, 4, 16, 128, lu=True, quantize=False)
-    ours, plain = GlowRun(config, TrainConfig()), GlowRun(config, TrainConfig(precision='float32'))
-    for run in (ours, plain):
-        run.start(x)
-    plain.model = textbook(plain.model)
-    plain.optimizer = torch.optim.Adam(plain.model.parameters())
-    a, b = pairs(lambda: ours.update(x), lambda: plain.update(x))
-    row(f'training at 64×64 ({ours.precision})', 32 / a, 32 / b, 'images/s')
+
+def depth() -> None:
+    "Memory of training at depth 32 and at depth 2."
+    deep, flat = (peak('glownb', replace(SMALL, depth=d), 32) for d in (32, 2))
+    row('training at 64×64, depth 32: peak memory', deep['peak'], flat['peak'], 'GB', 'depth 2')
+
+
+def openai() -> None:
+    "A training step of OpenAI's size."
+    step = peak('glownb', LARGE, 4, steps=1)
+    row("training at OpenAI's size, batch 4: peak memory", step['peak'], 20, 'GB', 'bound')
+    print(f'  {step["seconds"]:.0f} s for that step')
+
+
+def bits() -> None:
+    "Bits per dimension after the same steps on rendered faces, in bfloat16 and in float32."
+    from glownb.people.draw import People
+    from glownb.training.loop import train
+
+    faces, shape, found = People(size=32).batch(range(320)), GlowConfig(32, 3, 4, 64, lu=True), []
+    with tempfile.TemporaryDirectory() as folder:
+        for precision in ('bfloat16', 'float32'):
+            config = TrainConfig(steps=200, batch_size=32, warmup=40, precision=precision)
+            glow = train(faces[:256], shape, config, Path(folder) / f'{precision}.safetensors')
+            noise = glow.draw_noise(faces[256:], torch.Generator().manual_seed(0))
+            found.append(glow.bpd(faces[256:], noise).mean().item())
+    print(f'  {found[0]:.4f} bits/dim in bfloat16, {found[1]:.4f} in float32')
+    row(
+        'bits/dim after 200 steps, bfloat16 above float32',
+        found[0] - found[1],
+        0.01,
+        'bits/dim',
+        'bound',
+    )
+
+
+def data() -> None:
+    "A set of 100,000 photos that was aligned before: how soon it is there, and how fast training reads it."
+    from PIL import Image
+
+    from glownb.photos.sets import training_set
+
+    n = 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / 'photos').mkdir()
+        Image.effect_noise((64, 64), 50).convert('RGB').save(folder / 'photo.jpg')
+        photo = (folder / 'photo.jpg').read_bytes()
+        for i in range(n):  # what comes after the end of a picture makes each another file
+            (folder / 'photos' / f'{i:06}.jpg').write_bytes(photo + i.to_bytes(4, 'big'))
+        given = dict(aligned=True, cache=folder / 'cache', size=64)
+        training_set(folder / 'photos', **given)
+        start = time.perf_counter()
+        ready = training_set(folder / 'photos', **given)
+        row(f'start with {n:,} aligned photos', time.perf_counter() - start, 10, 's', 'bound')
+        took = []
+        for dataset in (ready, torch.rand(512, 3, 64, 64)):
+            run = GlowRun(SMALL, TrainConfig(steps=10**6, batch_size=32))
+            run.start(torch.rand(32, 3, 64, 64))
+            took.append(fed(run, dataset))
+        a, b = seconds(*took, n=8)
+        row('training at 64×64 from files', 32 / a, 32 / b, 'images/s', 'tensors in memory')
+
+
+def fed(run, dataset):
+    "A step of training with photos as the loop reads them."
+    from glownb.training.loop import read_ahead
+
+    batches = iter(read_ahead(run, dataset, range(len(dataset)), 0))
+    return lambda: run.update(next(batches))
 
 
 def alignment() -> None:
@@ -134,12 +293,12 @@ def alignment() -> None:
 
     mtcnn, photo = load_mtcnn(), skimage.data.astronaut()
     image = torch.from_numpy(photo).permute(2, 0, 1) / 255
-    a, b = pairs(
+    a, b = seconds(
         lambda: find_eyes(mtcnn, image),
         lambda: [mtcnn.detect(p, landmarks=True) for p in (photo, photo[:, ::-1].copy())],
-        5,
+        n=5,
     )
-    row('eyes in a 512×512 photo', 1 / a, 1 / b, 'photos/s')
+    row('eyes in a 512×512 photo', 1 / a, 1 / b, 'photos/s', 'facenet-pytorch')
 
 
 def rendering() -> None:
@@ -151,13 +310,8 @@ def rendering() -> None:
         people.batch(range(8))
         start = time.perf_counter()
         people.batch(range(100, 100 + n))
-        row(
-            f'faces rendered at {size}×{size}',
-            n / (time.perf_counter() - start),
-            least,
-            'faces/s',
-            limit=True,
-        )
+        rate = n / (time.perf_counter() - start)
+        row(f'faces rendered at {size}×{size}', rate, least, 'faces/s', 'bound')
 
 
 def scoring() -> None:
@@ -167,44 +321,92 @@ def scoring() -> None:
 
     start = time.perf_counter()
     score(load_glow('faces-64').freeze())
-    row('score of faces-64', time.perf_counter() - start, 120, 's', limit=True)
+    row('score of faces-64', time.perf_counter() - start, 120, 's', 'bound')
 
 
 def explorer() -> None:
     "From a move of the explorer's slider to the picture, without the way to the browser."
     from glownb.lab.explorer import explore
 
-    x, seconds = explore(), []
+    x, took = explore(), []
     x.wait()
     for i in range(60):
         start = time.perf_counter()
         x.alpha.value = round(-0.2 + i / 50, 2)
         x.painter.wait()
-        seconds.append(time.perf_counter() - start)
+        took.append(time.perf_counter() - start)
     x.close()
-    row('explorer at 64×64, slider to picture', statistics.median(seconds), 0.05, 's', limit=True)
+    row('explorer at 64×64, slider to picture', statistics.median(took), 0.05, 's', 'bound')
 
 
-BENCHMARKS = dict(
-    encode=encode_256,
-    memory=memory_256,
-    training=training_64,
-    alignment=alignment,
-    rendering=rendering,
-    score=scoring,
-    explorer=explorer,
-)
+BENCHMARKS = {
+    f.__name__: f
+    for f in (training, depth, openai, bits, data, encode, memory)
+    + (alignment, rendering, scoring, explorer)
+}
+
+
+def processor() -> str:
+    "What this machine calls its processor."
+    info = Path('/proc/cpuinfo')
+    for line in info.read_text().splitlines() if info.exists() else ():
+        if line.startswith('model name'):
+            return line.partition(':')[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        'names', nargs='*', help=f'of {", ".join(BENCHMARKS)}; all where none is given'
+    )
+    parser.add_argument(
+        '--peer',
+        action='append',
+        default=[],
+        metavar='NAME=FOLDER',
+        help='a checkout to compare with',
+    )
+    parser.add_argument('--write', action='store_true', help='write nbs/benchmarks/speed.json')
+    parser.add_argument('--apart', help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    warnings.filterwarnings('ignore', 'faces-')
+    try:
+        peers.update(find_peers(args.peer))
+        if unknown := sorted(set(args.names) - set(BENCHMARKS)):
+            raise InputError(
+                f'there is no benchmark {", ".join(unknown)}; expected {", ".join(BENCHMARKS)}'
+            )
+        if args.apart:
+            given = json.loads(args.apart)
+            print(json.dumps(train_apart(**given)) if given else sweep_apart())
+            return 0
+        for name, folder in peers.items():
+            PEERS[name](
+                folder, GlowConfig(8, 1, 1, 4)
+            )  # says what is missing before minutes have passed
+    except InputError as e:
+        print(f'bench: {e}', file=sys.stderr)
+        return 1
+    about = dict(
+        processor=processor(),
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        cuda='not run' if not torch.cuda.is_available() else torch.cuda.get_device_name(),
+    )
+    print(', '.join(f'{k} {v}' for k, v in about.items()))
+    for name in args.names or BENCHMARKS:
+        BENCHMARKS[name]()
+    if args.write:
+        out = ROOT / 'nbs' / 'benchmarks' / 'speed.json'
+        out.write_text(
+            json.dumps(dict(about=about, rows=rows), indent=1, ensure_ascii=False) + '\n'
+        )
+        print(f'wrote {out.relative_to(ROOT)}')
+    return 0
+
 
 if __name__ == '__main__':
-    if sys.argv[1:] == ['--memory']:
-        sys.exit(memory_here())
-    unknown = set(sys.argv[1:]) - set(BENCHMARKS)
-    if unknown:
-        sys.exit(
-            f'there is no benchmark {", ".join(sorted(unknown))}; expected {", ".join(BENCHMARKS)}'
-        )
-    print(
-        f'{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}'
-    )
-    for name in sys.argv[1:] or BENCHMARKS:
-        BENCHMARKS[name]()
+    sys.exit(main())

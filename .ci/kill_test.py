@@ -2,7 +2,8 @@
 
 Each kind of work runs in a process of its own that gets SIGKILL at a random moment, again and again, and goes on from where it was. Lost is
 what was reported done and is gone later, or differs at the end from a run that nobody disturbed. Corrupt is a file that cannot be read, or
-work that no longer goes on. Small models and few photos; what counts is when the kill comes.
+work that no longer goes on. Small models and few photos; what counts is when the kill comes. Then, with the same count: the scheduler of
+a study is killed and started again, and the disk below a study fills up and is freed.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import json
 import os
 import random
 import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -51,9 +54,9 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(picture.convert('RGB'), dtype=float)
 
 
-def study(folder: Path) -> None:
+def study(folder: Path, scheduler: str = 'threads', workers: int | None = 1) -> None:
     plan = tiny_plan(folder, people=dict(drawn=4, photos=2), alphas='0:1.2:0.1')
-    Study(plan, folder / 'rows').run(workers=1, batch=4)
+    Study(plan, folder / 'rows').run(scheduler, workers=workers, batch=4)
 
 
 def rows_reported(folder: Path) -> dict:
@@ -267,6 +270,93 @@ class Hunt:
         self.ended(follow(begin(self.case.work, folder), 1e9), folder, before)
 
 
+class Cluster:
+    "A scheduler and two workers in processes of their own, which can be killed together and started again."
+
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            self.port = free.getsockname()[1]
+        self.address, self.processes = f'tcp://127.0.0.1:{self.port}', []
+
+    def start(self) -> None:
+        dask = [sys.executable, '-m', 'dask']
+        here = ['--host', '127.0.0.1', '--no-dashboard']
+        alone = dict(start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for words in (
+            ['scheduler', '--port', str(self.port), *here],
+            ['worker', self.address, '--nworkers', '2', '--nthreads', '1', *here],
+        ):
+            self.processes.append(subprocess.Popen([*dask, *words], **alone))
+            time.sleep(2)
+
+    def kill(self) -> None:
+        for process in self.processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.processes = []
+
+
+def last_line(folder: Path) -> str:
+    "What the work of a folder said last."
+    return folder.with_suffix('.log').read_text(encoding='utf-8').strip().splitlines()[-1]
+
+
+def scheduler_killed(name: str, folder: Path, rng: random.Random, kills: int = 3) -> Hunt:
+    "A study on a cluster that is killed, and comes back at the same address."
+    hunt, cluster = Hunt(name, Case(study, rows_reported), folder, rng), Cluster()
+    work = lambda folder: study(folder, cluster.address, None)
+    at, before = hunt.new_folder(), {}
+    cluster.start()
+    try:
+        while hunt.kills < kills:
+            pid = begin(work, at)
+            time.sleep(rng.uniform(1, 1 + hunt.seconds))
+            cluster.kill()
+            hunt.kills += 1
+            before = hunt.look(at, before)
+            cluster.start()
+            _, status = os.waitpid(pid, 0)  # goes on with the new one, or ends with a sentence
+            hunt.corrupt += status != 0 and not last_line(at).startswith('InputError')
+            if not status:
+                hunt.ended(0, at, before)
+                at, before = hunt.new_folder(), {}
+        hunt.ended(follow(begin(work, at), 1e9), at, before)
+    finally:
+        cluster.kill()
+    return hunt
+
+
+def disk_filled(name: str, folder: Path, rng: random.Random) -> Hunt | None:
+    "A study on a disk that is too small, and then is not; None where none can be made."
+    hunt = Hunt(name, Case(study, rows_reported), folder, rng)
+    at = hunt.new_folder()
+    (at / 'rows').mkdir()
+    mount = lambda *options: (
+        subprocess.run(
+            ['mount', '-t', 'tmpfs', '-o', ','.join(options), 'tmpfs', str(at / 'rows')],
+            capture_output=True,
+        ).returncode
+    )
+    if mount('size=256k'):
+        return None
+    try:
+        hunt.kills += 1
+        if not follow(begin(study, at), 1e9):
+            raise SystemExit('the disk did not fill up; make it smaller')
+        print(f'{name}: {last_line(at)}', flush=True)
+        hunt.corrupt += not last_line(at).startswith('InputError')
+        before = hunt.look(at, {})
+        mount('remount', 'size=64m')
+        hunt.ended(follow(begin(study, at), 1e9), at, before)
+    finally:
+        subprocess.run(['umount', str(at / 'rows')], check=True)
+    return hunt
+
+
+DISTURBED = dict(scheduler=scheduler_killed, disk=disk_filled)
+
+
 def warm_up() -> None:
     "Load what all children need, so that kills come while they work and not while they load."
     import distributed
@@ -280,15 +370,25 @@ def warm_up() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--kills', type=int, default=50, help='in all')
-    parser.add_argument('--only', nargs='*', choices=SHARES, default=list(SHARES))
+    parser.add_argument(
+        '--only', nargs='*', choices=[*SHARES, *DISTURBED], default=[*SHARES, *DISTURBED]
+    )
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
     warm_up()
-    whole, total = sum(SHARES[name] for name in args.only), dict(kills=0, lost=0, corrupt=0)
+    whole = sum(SHARES.get(name, 0) for name in args.only)
+    total = dict(kills=0, lost=0, corrupt=0)
     with tempfile.TemporaryDirectory() as folder, server() as address:
         for name in args.only:
-            hunt = Hunt(name, cases(address)[name], Path(folder), random.Random(args.seed))
-            hunt.hunt(max(1, round(args.kills * SHARES[name] / whole)))
+            rng = random.Random(args.seed)
+            if name in DISTURBED:
+                hunt = DISTURBED[name](name, Path(folder), rng)
+            else:
+                hunt = Hunt(name, cases(address)[name], Path(folder), rng)
+                hunt.hunt(max(1, round(args.kills * SHARES[name] / whole)))
+            if hunt is None:
+                print(f'{name}: skipped, no small disk can be mounted here', flush=True)
+                continue
             says = f'{hunt.kills} kills, {hunt.lost} lost, {hunt.corrupt} corrupt'
             print(f'{name}: {says} ({hunt.seconds:.1f} s undisturbed)', flush=True)
             for what in total:

@@ -544,7 +544,13 @@ def dask_client(
                 f'no scheduler answers at {scheduler} ({e}); start one with dask scheduler'
             ) from None
         with client:
-            yield client
+            try:
+                yield client
+            except distributed.comm.CommClosedError:
+                raise InputError(
+                    f'the scheduler at {scheduler} went away; start it again, and then the study: '
+                    'what is done stays'
+                ) from None
 
 # %% ../../nbs/87_studies.engine.ipynb #25f8322f
 def _client_options(scheduler, workers) -> dict:
