@@ -14,6 +14,7 @@ EXPRESSION ?=
 ALPHAS ?=
 OUT ?= figures
 SMOKE ?=
+PEERS ?=
 
 # what the shell gets to see, to the letter: quotes and dollars included
 unexport PHOTOS WEIGHTS SOURCE TARGET EXPRESSION ALPHAS OUT SMOKE
@@ -26,7 +27,7 @@ export GLOWNB_ALPHAS := $(value ALPHAS)
 export GLOWNB_OUT := $(value OUT)
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures test docs bench kill-test prepare check dist constraints clean
+.PHONY: help install figures test docs bench soak kill-test prepare check dist constraints clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,4p
@@ -49,9 +50,13 @@ test: install
 docs: install
 	@$(BIN)/python .ci/website.py
 
-# speed and memory, as ratios to a peer or a limit
+# speed and memory, as ratios to a peer or a limit; checkouts of peers: PEERS='rosinality=… normflows=…'
 bench: install
-	@$(BIN)/python .ci/bench.py
+	@$(BIN)/python .ci/bench.py $(foreach p,$(PEERS),--peer '$p')
+
+# half an hour of the explorer and a large study: does anything grow?
+soak: install
+	@$(BIN)/python .ci/soak.py
 
 # kills at random moments: nothing that was reported done is lost, nothing is corrupt
 kill-test: install

@@ -481,11 +481,6 @@ class Documented:
         return bool(re.search(r'\(|scalar|shape|like `', text))
 
 
-def owed(root: Path) -> set[str]:
-    "What is known to be missing in `.ci/docs_owed.txt`; that list may only become shorter."
-    return set((root / '.ci' / 'docs_owed.txt').read_text(encoding='utf-8').splitlines())
-
-
 def undocumented(root: Path) -> list[str]:
     "Exported functions, classes and methods that say too little."
     paths = modules(root)
@@ -509,13 +504,8 @@ CHECKS = (
 
 
 def problems(root: Path) -> list[str]:
-    "Everything that is wrong, a line each, but for what is owed; and what is no longer owed."
-    wrong, known = [line for check in CHECKS for line in check(root)], owed(root)
-    paid = [
-        f'.ci/docs_owed.txt: take out {line!r}, which is no longer so'
-        for line in known - set(wrong)
-    ]
-    return [line for line in wrong if line not in known] + sorted(paid)
+    "Everything that is wrong, a line each."
+    return [line for check in CHECKS for line in check(root)]
 
 
 if __name__ == '__main__':

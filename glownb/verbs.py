@@ -182,7 +182,7 @@ def read_faces(
     glow: 'Glow',
     weights: str,  # its name
     spec: str | Sequence[str],  # photos, or one file of latents
-    aligned: bool = False,
+    aligned: bool = False,  # take photos as they are, only resized?
     y: int | None = None,  # class of the photos, for a Glow with classes; a file knows its own
 ) -> 'LatentFile':
     """Latents, read from a file or encoded from photos.
@@ -461,7 +461,7 @@ def attribute_vector(
     negative: Sequence[str],  # photos without it
     vector: str | None,  # a file that holds the direction instead
     attribute: str | None,  # name of one of CelebA's, where `vector` is z_manipulate.npy
-    aligned: bool,
+    aligned: bool,  # take photos as they are, only resized?
     y: int | None = None,  # class of the photos, for a Glow with classes
 ) -> 'LatentFile':
     "The direction that options name; raises InputError unless they name one."

@@ -293,8 +293,17 @@ class ForwardLevel(torch.autograd.Function):
     "All steps of a level, data to latent; gives (C, B, H, W) and (B,) nats of the couplings."
 
     @staticmethod
-    def forward(ctx, kind, dtype, x, M, m, edges, *kernels):
-        # (C, B, H, W), (K, C, C), (K, C, 1), (K, n, 10), and as `net_kernels` takes them
+    def forward(
+        ctx,  # what `backward` gets
+        kind: type,  # `AdditivePass` or `AffinePass`
+        dtype: torch.dtype,  # in which coupling nets compute
+        x: Tensor,  # (C, B, H, W)
+        M: Tensor,  # (K, C, C), what mixes the channels of each step
+        m: Tensor,  # (K, C, 1), what is added then
+        edges: Tensor,  # (K, n, 10), weights of the frame
+        *kernels: Tensor,  # (K, …), as `net_kernels` takes them
+    ) -> tuple[Tensor, Tensor]:  # (C, B, H, W) and (B,) nats
+        "Data to latent."
         nets, c = net_kernels(dtype, *kernels), len(x) // 2
         z, logdet = torch.empty_like(x), x.new_zeros(x.shape[1])
         for part in pieces(x):
@@ -312,7 +321,12 @@ class ForwardLevel(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, dz, dlogdet):
+    def backward(
+        ctx,  # what `forward` kept
+        dz: Tensor,  # (C, B, H, W), gradient of the outcome
+        dlogdet: Tensor,  # (B,), gradient of the nats
+    ) -> tuple[Tensor | None, ...]:  # one for each argument of `forward`
+        "The gradient, and what each step saw computed back on the way."
         x, z, M, m, edges, *kernels = ctx.saved_tensors
         nets, c, kind, N = net_kernels(ctx.dtype, *kernels), len(x) // 2, ctx.kind, undo(M)
         sums = [Gradients(net, M.dtype) for net in nets]
@@ -340,8 +354,17 @@ class InverseLevel(torch.autograd.Function):
     "All steps of a level, latent to data; gives (C, B, H, W)."
 
     @staticmethod
-    def forward(ctx, kind, dtype, z, N, n, edges, *kernels):
-        # (C, B, H, W), (K, C, C), (K, C, 1), (K, n, 10), and as `net_kernels` takes them
+    def forward(
+        ctx,  # what `backward` gets
+        kind: type,  # `AdditivePass` or `AffinePass`
+        dtype: torch.dtype,  # in which coupling nets compute
+        z: Tensor,  # (C, B, H, W)
+        N: Tensor,  # (K, C, C), what undoes the mixing of each step
+        n: Tensor,  # (K, C, 1), what is added then
+        edges: Tensor,  # (K, n, 10), weights of the frame
+        *kernels: Tensor,  # (K, …), as `net_kernels` takes them
+    ) -> Tensor:  # (C, B, H, W)
+        "Latent to data."
         nets, c = net_kernels(dtype, *kernels), len(z) // 2
         x = torch.empty_like(z)
         for part in pieces(z):
@@ -357,7 +380,11 @@ class InverseLevel(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, dx):
+    def backward(
+        ctx,  # what `forward` kept
+        dx: Tensor,  # (C, B, H, W), gradient of the outcome
+    ) -> tuple[Tensor | None, ...]:  # one for each argument of `forward`
+        "The gradient, and what each step saw computed back on the way."
         x, z, N, n, edges, *kernels = ctx.saved_tensors
         nets, c, kind, M = net_kernels(ctx.dtype, *kernels), len(x) // 2, ctx.kind, undo(N)
         sums = [Gradients(net, N.dtype) for net in nets]

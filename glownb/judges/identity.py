@@ -112,6 +112,7 @@ class FacenetWeights(NamedTuple):
     file: str  # its name, at the publisher's and in our cache
     n_people: int  # whom the network was trained to tell apart
     sha256: str | None = None  # None: that of the first download is kept
+    # where the publisher has it
     folder: str = 'https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/'
 
     @property

@@ -38,9 +38,9 @@ def manipulation_vector(
 
 # %% ../../nbs/64_method.arithmetic.ipynb #84a29716
 def check_alphas(
-    alpha: float | Tensor,  # intensities
-    low: float = -1.0,
-    high: float = 1.0,
+    alpha: float | Tensor,  # () or (n,), intensities
+    low: float = -1.0,  # the least that is allowed
+    high: float = 1.0,  # the most
 ) -> Tensor:  # () or (n,)
     "The intensities as a tensor; raises InputError outside [low, high]."
     alpha = torch.as_tensor(alpha, dtype=torch.float32)

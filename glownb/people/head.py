@@ -27,7 +27,7 @@ class HeadFile:
     points: np.ndarray  # (V, 3), the mean of young women and men of three origins
     triangles: np.ndarray  # (T, 3), counter-clockwise as the camera sees them
     region: np.ndarray  # (T,), index of `regions`
-    regions: tuple[str, ...]
+    regions: tuple[str, ...]  # names of the parts of the head
     mirror: np.ndarray  # (V,), the point on the other side
     follow: np.ndarray  # (V,), 1 where a point turns with the head, 0 where it stays with the neck
     units: dict[
@@ -132,7 +132,7 @@ class LipRows:
     "Which columns of the lips' loops make the upper and the lower lip, from the left of the picture to the right."
 
     upper: np.ndarray  # columns, both corners included
-    lower: np.ndarray
+    lower: np.ndarray  # the same of the lower lip
 
 # %% ../../nbs/41_people.head.ipynb #f0c43267
 def lip_rows(
@@ -190,8 +190,8 @@ def _au_fields(
 
 # %% ../../nbs/41_people.head.ipynb #4d2c546f
 def grid_triangles(
-    rows: int,
-    columns: int,
+    rows: int,  # of points, 2 or more
+    columns: int,  # of points, 2 or more
     closed: bool = False,  # does the last column meet the first?
 ) -> np.ndarray:  # (T, 3)
     "Triangles of a grid of points whose rows go down and whose columns go right, as the camera sees them."
@@ -281,9 +281,8 @@ class Template:
     points: Tensor  # (V, 3), mm, lips closed
     shapes: Tensor  # (M, V, 3), mm at weight 1; names in `shape_names`
     shape_names: tuple[str, ...]  # M: the heads of `HeadFile`, then its targets
-    au_shapes: (
-        Tensor  # (18, 2, V, 3), mm at intensity 5, on the left and on the right of the picture
-    )
+    # (18, 2, V, 3), mm at intensity 5, on the left and on the right of the picture
+    au_shapes: Tensor
     gaze_shapes: Tensor  # (4, V, 3), mm of the lids for eyes turned by 30° up, to the right of the picture, down, to the left
     triangles: Tensor  # (T, 3)
     materials: Tensor  # (T,)

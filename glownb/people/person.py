@@ -77,9 +77,8 @@ class Person:
     tone: int = None  # Monk skin tone, 1–10
     origin: tuple[float, float, float] = None  # shares of `ORIGINS` in the shape of the head
     shape: tuple[float, ...] = None  # weights of `shape_names()`
-    skin: tuple[float, ...] = (
-        None  # 8 weights: redness, freckles, mottling (6); standard deviations
-    )
+    # 8 weights: redness, freckles, mottling (6); standard deviations
+    skin: tuple[float, ...] = None
     wrinkles: float = None  # 0 smooth … 1 deep
     lip_colour: float = None  # -1 pale … 1 red
     makeup: float = None  # 0 none … 1
@@ -88,12 +87,10 @@ class Person:
     hair: str = None  # one of `HAIR_STYLES`
     hair_colour: str = None  # a key of `HAIR_COLOURS`
     grey: float = None  # share of grey hair, 0–1
-    hair_traits: tuple[float, float, float, float] = (
-        None  # volume, hairline, parting, waviness; about -1–1
-    )
-    facial_hair: tuple[float, float, float] = (
-        None  # moustache, chin, cheeks and jaw; 0 shaven … 1 full
-    )
+    # volume, hairline, parting, waviness; about -1–1
+    hair_traits: tuple[float, float, float, float] = None
+    # moustache, chin, cheeks and jaw; 0 shaven … 1 full
+    facial_hair: tuple[float, float, float] = None
     glasses: float = None  # 0 none; else the darkness of the frame, up to 1
     clothes: tuple[float, float, float] = None  # sRGB, 0–1
     collar: str = None  # one of `COLLARS`
@@ -428,7 +425,7 @@ def check_size(size):
 class Photo:
     "All that determines one picture; raises InputError for values beyond the model."
 
-    person: Person
+    person: Person  # whom it shows
     aus: (
         Mapping[str, float] | Sequence[float]
     ) = ()  # 18 intensities once made, the mean of both sides
@@ -444,9 +441,9 @@ class Photo:
         0.0,
     )  # where the eyes look: up, to the right of the picture; degrees from straight ahead
     setting: int = 0  # seed of clothes and background; 0: the person's own
-    uneven: tuple[float, ...] = (
-        None  # 18 shares: how much stronger each AU is on the person's left than in the mean; default: as `aus` says
-    )
+    # 18 shares: how much stronger each AU is on the person's left than in the mean; default: as
+    # `aus` says
+    uneven: tuple[float, ...] = None
 
     def __post_init__(self):
         if not isinstance(self.person, Person):
@@ -459,13 +456,14 @@ class Photo:
         object.__setattr__(self, 'light', Light(*_light_values(self.light)))
 
     def of(
-        self, person
-    ):  # Person → Photo: the same expression, pose, light and noise on someone else
+        self,
+        person: Person,  # someone else
+    ) -> 'Photo':
+        "The same expression, pose, light and noise on someone else."
         return replace(self, person=person)
 
-    def sides(
-        self,
-    ):  # (2, 18), 0–5: intensities on the left and on the right of the picture, the person's right and left
+    def sides(self) -> np.ndarray:  # (2, 18), 0–5
+        "Intensities on the left and on the right of the picture, the person's right and left."
         aus, uneven = np.array(self.aus), np.array(self.uneven)
         return np.stack([aus * (1 - uneven), aus * (1 + uneven)])
 

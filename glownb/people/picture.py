@@ -605,11 +605,8 @@ def render(
     person: Person,
     aus: Mapping[str, float]
     | Sequence[float] = (),  # AU name → intensity 0–5, others 0; or 18 intensities
-    pose: tuple[float, float, float] = (
-        0,
-        0,
-        0,
-    ),  # pitch (up), yaw (to the right of the picture), roll (counter-clockwise), degrees
+    # pitch (up), yaw (to the right of the picture), roll (counter-clockwise), degrees
+    pose: tuple[float, float, float] = (0, 0, 0),
     light: Light = Light(),
     size: int = 64,  # pixels, 16–1024
     *,

@@ -136,8 +136,11 @@ class Raster:
         )
 
     def spread(
-        self, values, blank=0.0
-    ):  # (N, C) or (N,) → (C, B, P, P), `blank` where nothing is hit
+        self,
+        values: Tensor,  # (N, C) or (N,), of what is hit
+        blank: float = 0.0,  # where nothing is hit
+    ) -> Tensor:  # (C, B, P, P)
+        "Values where they belong in the pictures."
         c = values.shape[1] if values.dim() == 2 else 1
         out = values.new_full((c, self.batch * self.size**2), blank)
         return out.index_copy_(1, self.pixels, values.view(len(values), c).T).view(
@@ -314,7 +317,9 @@ def to_linear(srgb: np.ndarray) -> np.ndarray:
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 # %% ../../nbs/42_people.raster.ipynb #10c88c14
-def from_linear(linear: Tensor) -> Tensor:
+def from_linear(
+    linear: Tensor,  # of any shape, 0 and more
+) -> Tensor:  # of the same shape, in [0, 1]
     "Linear light as sRGB in [0, 1]."
     c = linear.clamp(0, 1)
     return torch.where(c <= 0.0031308, 12.92 * c, 1.055 * c.clamp_min(1e-6) ** (1 / 2.4) - 0.055)

@@ -153,8 +153,8 @@ def _inside(canvas, polygon):
 
 # %% ../../nbs/44_people.skin.ipynb #d56dd073
 def tileable_noise(
-    rng: np.random.Generator,
-    size: int,
+    rng: np.random.Generator,  # draws the waves
+    size: int,  # side in pixels
     scale: float,  # wavelength, share of the side
     stretch: float = 1.0,  # how much longer the waves are upwards
 ) -> np.ndarray:  # (size, size), mean 0, standard deviation 1, tileable

@@ -176,7 +176,7 @@ def follow_eyes(
 # %% ../../nbs/34_photos.video.ipynb #0b8d9b26
 def no_face(
     name: str | Path,  # of the clip
-    eyes: Tensor | None,  # where they were last; None: nowhere
+    eyes: Tensor | None,  # (2, 2), where they were last; None: nowhere
     frame: int,  # the first without a face, from 1
 ) -> NoFaceError:  # to be raised
     "What is said of a clip without a face."

@@ -134,7 +134,7 @@ def transferred_frames(
     batches: list[Path],  # from `encode_clip`
     mean_source: Latents,  # of one image
     base: Latents,  # of one image: the target's mean face, or a photo of the target
-    alpha: float,
+    alpha: float,  # intensity, the same in all frames
     folder: Path,  # from `work_folder`
     y: int | None = None,  # class of the target, for a Glow with classes
 ) -> Iterator[Tensor]:  # (3, S, S) in [0, 1]

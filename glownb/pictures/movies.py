@@ -59,7 +59,7 @@ def gif_bytes(
 # %% ../../nbs/81_pictures.movies.ipynb #53fdc6b8
 def write_mp4(
     frames: Iterable[np.ndarray],  # (T, T, 3) each, uint8; T even
-    path: Path,
+    path: Path,  # .mp4, is replaced
     seconds: float,  # that a frame is shown
 ) -> None:
     "Write frames as an MP4 (H.264), one after the other."

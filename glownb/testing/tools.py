@@ -69,7 +69,10 @@ def _tensors(value):  # a tensor, or what has levels of them
 class Elsewhere:
     "A Glow as if on another device: `encode`, `decode` and `bpd` refuse what was not moved there."
 
-    def __init__(self, glow):
+    def __init__(
+        self,
+        glow: object,  # a Glow that stays where it is
+    ):
         self.glow, self.device = glow, THERE
         state = SimpleNamespace(device=THERE, is_cuda=True, element_size=lambda: 4)
         self.levels = [[SimpleNamespace(state=state, norm=None)] for _ in glow.levels]
@@ -78,7 +81,10 @@ class Elsewhere:
         found = getattr(self.glow, name)
         return self.guarded(found) if name in ('encode', 'decode', 'bpd') else found
 
-    def guarded(self, function: Callable) -> Callable:
+    def guarded(
+        self,
+        function: Callable,  # of tensors and what holds them
+    ) -> Callable:
         "The same function, of tensors that are there, with an outcome that is there."
 
         def there(*args, **kwargs):

@@ -59,11 +59,12 @@ class GroupPhotos:
         return len(self.groups) * self.groups.config.people * self.n_photos
 
     def fingerprint(self) -> str:
+        "What tells these pictures from others."
         return self.groups.fingerprint()
 
     def places(
         self,
-        indices: Sequence[int],
+        indices: Sequence[int],  # B numbers of photos
     ) -> tuple[np.ndarray, np.ndarray]:  # both (B,)
         "Numbers of the people, and which of their pictures it is."
         return np.divmod(np.asarray(indices), self.n_photos)
@@ -237,8 +238,11 @@ class IdentityRun(NetRun):
         return super().take(dataset, [*indices, *others])
 
     def loss(
-        self, x, batch
-    ):  # x: (B, 3, S, S) in [0, 1], batch: their labels, pairs half a batch apart → scalar
+        self,
+        x: Tensor,  # (B, 3, S, S) in [0, 1]
+        batch: Labelled,  # their labels, pairs half a batch apart
+    ) -> Tensor:  # scalar
+        "How far photos of the same person lie apart, beside those of others."
         e = F.normalize(self.model(face_square(x))[0].float(), dim=1)
         person = batch.person.to(x.device)
         cosines = self.sharpness * (e @ e.T)
@@ -384,7 +388,7 @@ def train_judge(
     *,
     config: TrainConfig | None = None,  # None: that of `RECIPES`
     size: int = 64,  # side of the photos in pixels
-    n_groups: int = N_GROUPS,
+    n_groups: int = N_GROUPS,  # of rendered people, each met again and again
     folder: str | Path | None = None,  # of groups, is kept; None: beside `out`, deleted at the end
     device: str | torch.device | None = None,  # None: a GPU where there is one
     save_every: float = 120,  # seconds between checkpoints

@@ -55,9 +55,8 @@ class TrainConfig:
     held_out: float = 0.1  # share of the photos that are kept from training, to measure on
     flip: bool = True  # show photos mirrored, half of the time?
     seed: int = 0  # of order, noise, flips and first weights
-    precision: str = (
-        'auto'  # of the coupling nets: 'float32', 'bfloat16', or whichever is faster here
-    )
+    # of the coupling nets: 'float32', 'bfloat16', or whichever is faster here
+    precision: str = 'auto'
 
     def __post_init__(self):
         rules = [
@@ -480,7 +479,11 @@ class Stopping:
     def __init__(self):
         self.is_asked, self.is_whole, self.before = False, True, {}
 
-    def note(self, number, frame):
+    def note(
+        self,
+        number: int,  # of the signal
+        frame: object,  # where it came; is not looked at
+    ) -> None:
         "What happens at a signal."
         self.is_whole = not self.is_asked
         if self.is_asked:
@@ -654,7 +657,7 @@ def resume(
 # %% ../../nbs/70_training.loop.ipynb #a897ece2
 def save_checkpoint(
     run: Run,
-    path: Path,
+    path: Path,  # is replaced
 ) -> None:  # raises InputError where it cannot be written; the checkpoint before it then stays
     "Keep the state of a run."
     content = io.BytesIO()  # torch reports a full disk as an error of its own
@@ -781,7 +784,7 @@ def lost(
 # %% ../../nbs/70_training.loop.ipynb #c8c2e501
 def keep(
     run: Run,
-    checkpoint: Path,
+    checkpoint: Path,  # is replaced
 ) -> None:
     "Save a checkpoint; where that fails, say so in one line and go on with the one before."
     try:

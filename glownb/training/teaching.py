@@ -101,7 +101,7 @@ def faded(
 
 # %% ../../nbs/71_training.teaching.ipynb #88092912
 def draw_look(
-    rng: np.random.Generator,
+    rng: np.random.Generator,  # draws the photo and the expression
     person: Person,
 ) -> Photo:  # of that person
     """A drawn photo with an expression to be seen.
@@ -292,7 +292,7 @@ SOFT = torch.tensor([1.0, 2, 1]).outer(torch.tensor([1.0, 2, 1])) / 16
 
 def varied(
     group: Group,
-    rng: np.random.Generator,
+    rng: np.random.Generator,  # draws what changes
 ) -> Group:
     "The group as another camera might have seen it."
     one = lambda low, high, n=1: torch.from_numpy(rng.uniform(low, high, n)).float().view(-1, 1, 1)
@@ -345,9 +345,8 @@ def weighted_log_rmse(
 class Lesson:
     "Transfers to be made within a batch of encoded pictures, and how they should look."
 
-    pictures: (
-        Tensor  # (B, 3, S, S) to be encoded: for each person `means` photos, then everybody's look
-    )
+    # (B, 3, S, S) to be encoded: for each person `means` photos, then everybody's look
+    pictures: Tensor
     n_means: int  # photos that a mean is made of
     source: Tensor  # (n,) numbers of people
     target: Tensor  # (n,)
@@ -372,7 +371,7 @@ class Lesson:
 def make_lesson(
     group: Group,
     config: TeachConfig,
-    rng: np.random.Generator,
+    rng: np.random.Generator,  # draws the transfers
     from_drawn: bool,  # are means made of drawn photos?
 ) -> Lesson:
     "Draw who transfers what to whom, and at which α."
@@ -517,7 +516,7 @@ def teach(
     out: str
     | Path,  # .safetensors, written at the end; a checkpoint and a folder of pictures stand beside it until then
     *,
-    n_groups: int = N_GROUPS,
+    n_groups: int = N_GROUPS,  # of rendered people, each met again and again
     folder: str | Path | None = None,  # of groups, is kept; None: beside `out`, deleted at the end
     device: str | torch.device | None = None,  # None: a GPU where there is one
     start: Glow | None = None,  # weights to go on from, of the same shape; None: random ones
