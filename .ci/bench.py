@@ -10,7 +10,6 @@ import argparse
 import copy
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -127,27 +126,53 @@ def trainer(name: str, config: GlowConfig, x: torch.Tensor):
     return step
 
 
-def peak(name: str, config: GlowConfig, batch: int, steps: int = 2) -> dict[str, float]:
-    "Highest memory in GB, and seconds of a step, of a process that trains; and the memory before its first step."
-    given = json.dumps(dict(name=name, config=vars(config), batch=batch, steps=steps))
-    folders = [f'--peer={n}={folder}' for n, folder in peers.items()]
-    words = [sys.executable, __file__, '--apart', given, *folders]
-    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    return json.loads(out.splitlines()[-1])
+class Apart:
+    "Training in a process of its own, which takes a step when it is told to."
+
+    def __init__(self, name: str, config: GlowConfig, batch: int):
+        given = json.dumps(dict(name=name, config=vars(config), batch=batch))
+        folders = [f'--peer={n}={folder}' for n, folder in peers.items()]
+        words = [sys.executable, __file__, '--apart', given, *folders]
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(words, text=True, **pipes)
+
+    def step(self) -> dict[str, float]:
+        "Seconds of a step, and the highest memory of the process until now in GB."
+        print('step', file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def train_apart(name: str, config: dict, batch: int, steps: int) -> dict[str, float]:
-    config, now = (
-        GlowConfig(**config),
-        lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
-    )
-    before, x = now(), torch.rand(batch, 3, config.image_size, config.image_size)
-    step, took = trainer(name, config, x), []
-    for _ in range(steps):
+def in_turn(*apart: Apart, n: int = 5) -> list[dict[str, float]]:
+    "Median seconds of a step and highest memory of each, step by step in turn after two."
+    told = [[one.step() for one in apart] for _ in range(n + 2)]
+    for one in apart:
+        one.close()
+    return [
+        dict(seconds=statistics.median(t['seconds'] for t in of[2:]), peak=of[-1]['peak'])
+        for of in zip(*told)
+    ]
+
+
+def highest() -> float:
+    "The most memory in GB that this process had; `ru_maxrss` may be that of the process before it."
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith('VmHWM'):
+            return int(line.split()[1]) / 1e6
+    raise InputError('this machine does not say how much memory a process took; leave it out')
+
+
+def train_apart(name: str, config: dict, batch: int) -> None:
+    "Take a step for each line that comes in, and say what it took."
+    config = GlowConfig(**config)
+    step = trainer(name, config, torch.rand(batch, 3, config.image_size, config.image_size))
+    for _ in sys.stdin:
         start = time.perf_counter()
         step()
-        took.append(time.perf_counter() - start)
-    return dict(peak=now(), before=before, seconds=min(took))
+        print(json.dumps(dict(seconds=time.perf_counter() - start, peak=highest())), flush=True)
 
 
 def encode() -> None:
@@ -204,35 +229,34 @@ def sweep_apart() -> float:
             mean_latent(z), expression_vector(z[0], mean_latent(z)), alpha=torch.linspace(0, 1, 12)
         ),
     )
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return highest()
 
 
 def training() -> None:
     "Training steps of the size of the weights that ship: images a second, and memory."
-    n, x = 32, torch.rand(32, 3, 64, 64)
-    names = ['glownb', 'textbook', *peers]
-    steps = [trainer(name, SMALL, x) for name in names]
-    matrix, *took = seconds(product(torch.bfloat16), *steps, n=5)
+    n, names = 32, ['glownb', 'textbook', *peers]
+    took = in_turn(*(Apart(name, SMALL, n) for name in names))
+    ours = took[0]
+    (matrix,) = seconds(product(torch.bfloat16), n=5)
     for name, t in zip(names[1:], took[1:]):
-        row('training at 64×64', n / took[0], n / t, 'images/s', name)
-    done = 3 * flops(SMALL) * n / took[0] / 1e9
+        row('training at 64×64', n / ours['seconds'], n / t['seconds'], 'images/s', name)
+    done = 3 * flops(SMALL) * n / ours['seconds'] / 1e9
     row('arithmetic of training at 64×64', done, gflops(matrix), 'GFLOP/s', 'product of matrices')
-    used = {name: peak(name, SMALL, n)['peak'] for name in names}
-    for name in names[1:]:
-        row('training at 64×64, peak memory', used['glownb'], used[name], 'GB', name)
+    for name, t in zip(names[1:], took[1:]):
+        row('training at 64×64, peak memory', ours['peak'], t['peak'], 'GB', name)
 
 
 def depth() -> None:
     "Memory of training at depth 32 and at depth 2."
-    deep, flat = (peak('glownb', replace(SMALL, depth=d), 32) for d in (32, 2))
+    deep, flat = in_turn(*(Apart('glownb', replace(SMALL, depth=d), 32) for d in (32, 2)), n=1)
     row('training at 64×64, depth 32: peak memory', deep['peak'], flat['peak'], 'GB', 'depth 2')
 
 
 def openai() -> None:
     "A training step of OpenAI's size."
-    step = peak('glownb', LARGE, 4, steps=1)
-    row("training at OpenAI's size, batch 4: peak memory", step['peak'], 20, 'GB', 'bound')
-    print(f'  {step["seconds"]:.0f} s for that step')
+    (took,) = in_turn(Apart('glownb', LARGE, 4), n=1)
+    row("training at OpenAI's size, batch 4: peak memory", took['peak'], 20, 'GB', 'bound')
+    print(f'  {took["seconds"]:.0f} s for a step')
 
 
 def bits() -> None:
@@ -387,7 +411,7 @@ def main() -> int:
             )
         if args.apart:
             given = json.loads(args.apart)
-            print(json.dumps(train_apart(**given)) if given else sweep_apart())
+            train_apart(**given) if given else print(sweep_apart())
             return 0
         for name, folder in peers.items():
             PEERS[name](
