@@ -268,7 +268,7 @@ def undo(
     A: Tensor,  # (K, C, C)
 ) -> Tensor:  # (K, C, C)
     "Inverse matrices, computed in float64."
-    return torch.linalg.inv(A.double()).to(A.dtype)
+    return torch.stack([torch.linalg.inv(a) for a in A.double()]).to(A.dtype)
 
 # %% ../../nbs/13_flow.passes.ipynb #7a3d2956
 DRIFT = 0.01  # of the spread of a level's input; rounding in float32 gives 1e-6 to 1e-4
@@ -416,7 +416,7 @@ def stacked_mix(
         return F.one_hot(stack('order')).mT, torch.zeros(())
     if not mixes[0].lu:
         W = stack('W')
-        return W, torch.linalg.slogdet(W.double()).logabsdet.sum().to(W.dtype)
+        return W, sum(torch.linalg.slogdet(w).logabsdet for w in W.double()).to(W.dtype)
     P, L, U, sign, log_s = (stack(name) for name in ('P', 'L', 'U', 'sign_s', 'log_s'))
     L = L.tril(-1) + torch.eye(P.shape[-1], dtype=P.dtype)
     U = U.triu(1) + torch.diag_embed(sign * log_s.exp())
