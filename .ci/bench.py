@@ -3,7 +3,7 @@
 Every row is a ratio: to a peer or a limit that is measured beside it, or to a bound that we set ourselves. What is compared runs in turn,
 so that a drifting machine moves both, and the median counts. Memory is the highest of a process of its own. Peers are checkouts of other
 people's Glows (`peers.py`); `textbook` is this package's Glow written layer by layer, in float32. With `--write` the rows become
-`nbs/benchmarks/speed.json`, which the page about speed shows.
+`nbs/benchmarks/speed.json`, which the page about speed shows; those of benchmarks that were not run stay there, if they are this machine's.
 """
 
 import argparse
@@ -34,12 +34,12 @@ from glownb.training.loop import GlowRun, TrainConfig  # noqa: E402
 
 SMALL = GlowConfig(64, 4, 16, 128, lu=True, quantize=False)  # of the weights that ship
 LARGE = GlowConfig(256, 6, 32, 512)  # of OpenAI's
-rows, peers = [], {}
+rows, peers, current = [], {}, []  # current: names of benchmarks that ran
 
 
 def row(what: str, ours: float, other: float, unit: str, against: str) -> None:
     "Keep and print how one thing compares; `against` is a peer, or a limit or bound."
-    rows.append(dict(what=what, ours=ours, other=other, unit=unit, against=against))
+    rows.append(dict(of=current[-1], what=what, ours=ours, other=other, unit=unit, against=against))
     print(
         f'{what:58} {ours:9.4g} {unit:9} {against:>18} {other:9.4g}   ratio {ours / other:6.2f}',
         flush=True,
@@ -58,14 +58,20 @@ def seconds(*fs, n: int = 3) -> list[float]:
     return [statistics.median(t) for t in times]
 
 
-def product(dtype: torch.dtype, n: int = 4096):
-    "A product of large matrices: what nothing on this machine is faster than."
-    a, b = (torch.rand(n, n).to(dtype) for _ in range(2))
-    return lambda: a @ b
+SIDE = 4096  # of large matrices
 
 
-def gflops(matrix_seconds: float, n: int = 4096) -> float:
-    return 2 * n**3 / matrix_seconds / 1e9
+def products(dtype: torch.dtype) -> list:
+    "Products of large matrices as torch's two libraries make them; nothing here is faster than the faster."
+    a, b = (torch.rand(SIDE, SIDE).to(dtype) for _ in range(2))
+    as_rows = dict(memory_format=torch.channels_last)
+    image = a.T.reshape(1, SIDE, 64, -1).contiguous(**as_rows)
+    kernel = b[..., None, None].contiguous(**as_rows)
+    return [lambda: a @ b, lambda: F.conv2d(image, kernel)]
+
+
+def gflops(*product_seconds: float) -> float:
+    return 2 * SIDE**3 / min(product_seconds) / 1e9
 
 
 def flops(config: GlowConfig) -> int:
@@ -184,13 +190,13 @@ def encode() -> None:
     torch.set_grad_enabled(False)
     try:
         theirs = {n: peer.encode(x) for n, peer in others.items()}
-        matrix, ours, ours_fast, *took = seconds(
-            product(torch.float32),
+        *matrix, ours, ours_fast = seconds(
+            *products(torch.float32),
             lambda: glow.encode(x),
             lambda: fast.encode(x),
-            *[lambda peer=peer: peer.encode(x) for peer in others.values()],
         )
-        least = flops(LARGE) / gflops(matrix) / 1e9
+        took = seconds(*[lambda peer=peer: peer.encode(x) for peer in others.values()])
+        least = flops(LARGE) / gflops(*matrix) / 1e9
         row('encode at 256×256, float32', ours, least, 's/photo', 'product of matrices')
         for name, t in zip(others, took):
             row('encode at 256×256, float32', ours, t, 's/photo', name)
@@ -237,11 +243,11 @@ def training() -> None:
     n, names = 32, ['glownb', 'textbook', *peers]
     took = in_turn(*(Apart(name, SMALL, n) for name in names))
     ours = took[0]
-    (matrix,) = seconds(product(torch.bfloat16), n=5)
+    matrix = seconds(*products(torch.bfloat16), n=5)
     for name, t in zip(names[1:], took[1:]):
         row('training at 64×64', n / ours['seconds'], n / t['seconds'], 'images/s', name)
     done = 3 * flops(SMALL) * n / ours['seconds'] / 1e9
-    row('arithmetic of training at 64×64', done, gflops(matrix), 'GFLOP/s', 'product of matrices')
+    row('arithmetic of training at 64×64', done, gflops(*matrix), 'GFLOP/s', 'product of matrices')
     for name, t in zip(names[1:], took[1:]):
         row('training at 64×64, peak memory', ours['peak'], t['peak'], 'GB', name)
 
@@ -387,6 +393,17 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def write(about: dict) -> Path:
+    "Put the rows into the page's file, in the place of older ones; those of another machine go."
+    out = ROOT / 'nbs' / 'benchmarks' / 'speed.json'
+    before = json.loads(out.read_text(encoding='utf-8')) if out.exists() else {}
+    kept = before.get('rows', []) if before.get('about') == about else []
+    whole = [r for r in kept if r['of'] not in current] + rows
+    whole.sort(key=lambda r: list(BENCHMARKS).index(r['of']))
+    out.write_text(json.dumps(dict(about=about, rows=whole), indent=1, ensure_ascii=False) + '\n')
+    return out
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -430,13 +447,10 @@ def main() -> int:
     )
     print(', '.join(f'{k} {v}' for k, v in about.items()))
     for name in args.names or BENCHMARKS:
+        current.append(name)
         BENCHMARKS[name]()
     if args.write:
-        out = ROOT / 'nbs' / 'benchmarks' / 'speed.json'
-        out.write_text(
-            json.dumps(dict(about=about, rows=rows), indent=1, ensure_ascii=False) + '\n'
-        )
-        print(f'wrote {out.relative_to(ROOT)}')
+        print(f'wrote {write(about).relative_to(ROOT)}')
     return 0
 
 
