@@ -20,7 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,9 +101,10 @@ class Slow(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header('Content-Length', str(len(CONTENT)))
         self.end_headers()
-        for i in range(0, len(CONTENT), 100_000):
-            self.wfile.write(CONTENT[i : i + 100_000])
-            time.sleep(0.05)
+        with suppress(ConnectionError):  # whoever asked was killed
+            for i in range(0, len(CONTENT), 100_000):
+                self.wfile.write(CONTENT[i : i + 100_000])
+                time.sleep(0.05)
 
     def log_message(self, *_):
         pass
@@ -139,7 +140,6 @@ def align(folder: Path) -> None:
         'glownb',
         'align',
         '@eve',
-        '--aligned',
         '--size',
         '128',
         '--out',
