@@ -45,6 +45,7 @@ from .panels import PIXEL as PIXEL
 from .panels import Reel as Reel
 from .panels import Saving as Saving
 from .panels import Tile as Tile
+from .panels import close_whole as close_whole
 from .panels import code_html as code_html
 from .panels import fold as fold
 from .panels import html_box as html_box
@@ -78,6 +79,7 @@ from .studio import expression_photos as expression_photos
 from .studio import inspect_photo as inspect_photo
 from .studio import load_session as load_session
 from .studio import noting as noting
+from .studio import remember as remember
 from .studio import save_session as save_session
 from .studio import spec_name as spec_name
 from .studio import thumbnail as thumbnail

@@ -43,6 +43,7 @@ from glownb.lab.panels import (
     OwnPhotos,
     Saving,
     Tile,
+    close_whole,
     fold,
     html_box,
     row_of,
@@ -143,7 +144,7 @@ def close(self: Explorer) -> None:
     for thread in self.threads:
         thread.close()
     self.uploads.cleanup()
-    self.view.close()
+    close_whole(self.view)
 
 # %% ../../nbs/93_lab.explorer.ipynb #0d712dae
 @patch
@@ -682,9 +683,11 @@ def _show_pins(self: Explorer) -> None:
                 [tile.box, widgets.HBox([again, away])], layout=widgets.Layout(overflow='visible')
             )
         )
-    for tile in self.pin_row.children:
-        tile.close()
-    self.pin_row.children = tiles
+    gone, self.pin_row.children = self.pin_row.children, tiles
+    for tile in gone:
+        close_whole(tile)
+    for s in set(self.pin_faces) - set(self.pins):
+        del self.pin_faces[s]
     self._keep()
 
 # %% ../../nbs/93_lab.explorer.ipynb #17545aa2

@@ -6,7 +6,7 @@
 __all__ = ['ALPHA_RANGE', 'LEVEL_RANGE', 'SESSION_FORMAT', 'THUMB', 'MAX_THUMBS', 'FLUENT', 'MAX_FRAMES', 'STEP', 'AHEAD',
            'MAX_GAP', 'SWEEP', 'MAX_MEASURED', 'SWEEP_PART', 'Settings', 'Session', 'save_session', 'load_session',
            'spec_name', 'expression_photos', 'thumbnail', 'Inspection', 'inspect_photo', 'noting', 'Studio', 'Picture',
-           'Measures', 'describe_settings']
+           'remember', 'Measures', 'describe_settings']
 
 # %% ../../nbs/90_lab.studio.ipynb #7404344e
 import json
@@ -644,8 +644,19 @@ def ahead(
 
 # %% ../../nbs/90_lab.studio.ipynb #1687186d
 SWEEP = parse_alphas('-0.5:1.5:0.05')  # alphas of the curves
-MAX_MEASURED = 500  # pictures whose measures are kept
+MAX_MEASURED = 500  # pictures whose measures are kept, and scenes whose curves are
 SWEEP_PART = 8  # alphas that are judged at a time, so that whoever measures can stop in between
+
+# %% ../../nbs/90_lab.studio.ipynb #1e88f314
+def remember(
+    known: dict,  # changed
+    what: object,  # by which it is found
+    value: object,  # what is kept
+) -> None:
+    "Keep something; of more than `MAX_MEASURED` the oldest goes."
+    known[what] = value
+    if len(known) > MAX_MEASURED:
+        del known[next(iter(known))]
 
 # %% ../../nbs/90_lab.studio.ipynb #468e9161
 @dataclass(frozen=True, eq=False)
@@ -703,9 +714,7 @@ def measure(
         self.latents(s, torch.tensor([s.alpha]))
         sweep, notes = self._judge(s, parse_alphas([0.0, s.alpha] if s.alpha else [0.0]))
         table = sweep.table
-        if len(self._measured) > MAX_MEASURED:
-            del self._measured[next(iter(self._measured))]  # the oldest
-        self._measured[s] = Measures(
+        found = Measures(
             table.iloc[-1],
             table.iloc[0],
             sweep.aus.iloc[-1],
@@ -713,6 +722,7 @@ def measure(
             tuple(sweep.source_aus.attrs.get('scale', (0.0, 5.0))),
             tuple(notes),
         )
+        remember(self._measured, s, found)
     return self._measured[s]
 
 # %% ../../nbs/90_lab.studio.ipynb #e5345224
@@ -728,7 +738,7 @@ def sweep_parts(
         done = pd.concat(
             [done, self._judge(s, SWEEP[i : i + SWEEP_PART])[0].table], ignore_index=True
         )
-        self._tables[s.scene] = done
+        remember(self._tables, s.scene, done)
         yield done
 
 # %% ../../nbs/90_lab.studio.ipynb #88ea1053
