@@ -181,34 +181,32 @@ def train_apart(name: str, config: dict, batch: int) -> None:
         print(json.dumps(dict(seconds=time.perf_counter() - start, peak=highest())), flush=True)
 
 
+@torch.no_grad()
 def encode() -> None:
     "Encoding and decoding one photo at 256×256 at OpenAI's size."
     x = torch.rand(1, 3, 256, 256)
     glow, fast, plain = large(), large(torch.bfloat16), textbook(large(frozen=False))
     others = {'textbook': plain} | {n: PEERS[n](folder, LARGE) for n, folder in peers.items()}
-    z, with_grad = glow.encode(x), torch.is_grad_enabled()
-    torch.set_grad_enabled(False)
-    try:
-        theirs = {n: peer.encode(x) for n, peer in others.items()}
-        *matrix, ours, ours_fast = seconds(
-            *products(torch.float32),
-            lambda: glow.encode(x),
-            lambda: fast.encode(x),
-        )
-        took = seconds(*[lambda peer=peer: peer.encode(x) for peer in others.values()])
-        least = flops(LARGE) / gflops(*matrix) / 1e9
-        row('encode at 256×256, float32', ours, least, 's/photo', 'product of matrices')
-        for name, t in zip(others, took):
-            row('encode at 256×256, float32', ours, t, 's/photo', name)
-            row('encode at 256×256, bfloat16 coupling nets', ours_fast, t, 's/photo', name)
-        ours, *took = seconds(
-            lambda: glow.decode(z),
-            *[lambda n=n, peer=peer: peer.decode(theirs[n]) for n, peer in others.items()],
-        )
-        for name, t in zip(others, took):
-            row('decode at 256×256, float32', ours, t, 's/photo', name)
-    finally:
-        torch.set_grad_enabled(with_grad)
+    z, theirs = glow.encode(x), {n: peer.encode(x) for n, peer in others.items()}
+    *matrix, ours, ours_fast = seconds(
+        *products(torch.float32), lambda: glow.encode(x), lambda: fast.encode(x)
+    )
+    least = flops(LARGE) / gflops(*matrix) / 1e9
+    row('encode at 256×256, float32', ours, least, 's/photo', 'product of matrices')
+    ours, ours_fast, *took = seconds(
+        lambda: glow.encode(x),
+        lambda: fast.encode(x),
+        *[lambda peer=peer: peer.encode(x) for peer in others.values()],
+    )
+    for name, t in zip(others, took):
+        row('encode at 256×256, float32', ours, t, 's/photo', name)
+        row('encode at 256×256, bfloat16 coupling nets', ours_fast, t, 's/photo', name)
+    ours, *took = seconds(
+        lambda: glow.decode(z),
+        *[lambda n=n, peer=peer: peer.decode(theirs[n]) for n, peer in others.items()],
+    )
+    for name, t in zip(others, took):
+        row('decode at 256×256, float32', ours, t, 's/photo', name)
 
 
 def memory() -> None:
