@@ -171,6 +171,13 @@ def train(
             '--from', help='Name or file of a Glow to go on from, whose shape the new one has.'
         ),
     ] = None,
+    grown: Annotated[
+        bool,
+        typer.Option(
+            '--grow',
+            help='Let the new Glow have twice the side, and a level more, than that of --from.',
+        ),
+    ] = False,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -218,6 +225,8 @@ def train(
 
     Example: glownb train @people --arithmetic --out taught.safetensors
 
+    Example: glownb train @people --arithmetic --from faces-64 --grow --out larger.safetensors
+
     Example: glownb train photos/ --pairs posed/ --from photos-64 --out ours.safetensors
 
     Example: glownb train --judge faces-au --out faces-au.safetensors
@@ -226,9 +235,10 @@ def train(
 
     from glownb.core import make_folder, n_cores, refuse_inputs
     from glownb.flow.glow import GlowConfig
+    from glownb.flow.growing import grow, grown_config
     from glownb.photos.align import EyeFinder
     from glownb.photos.sets import training_set
-    from glownb.training.loop import TrainConfig, training_people
+    from glownb.training.loop import TrainConfig, seeded, some_photos, training_people
     from glownb.training.loop import train as fit
     from glownb.training.processes import Team, is_launched, join_team
     from glownb.training.watch import watch_path, write_left_out
@@ -248,8 +258,10 @@ def train(
     if start and Path(start).exists():
         refuse_inputs(out, [start])
     begin = load_glow(start) if start else None
+    if grown and not begin:
+        raise InputError('--grow makes a Glow larger that is there; name it with --from')
     shape = (
-        begin.config
+        (grown_config(begin.config) if grown else begin.config)
         if begin
         else GlowConfig(
             size, levels, depth, width, coupling=coupling, lu=True, n_bits=bits, quantize=quantize
@@ -284,7 +296,7 @@ def train(
             'say what to train on: photos (a folder, a pattern, files), '
             '@people for rendered people, or --judge'
         )
-    size, unseen = shape.image_size or size, None
+    size, unseen, turns = shape.image_size or size, None, seeded(seed, 'grow')
     given = dict(device=device, start=begin, half=half, overwrite=overwrite)
     if arithmetic and pairs:
         raise InputError('--pairs teaches arithmetic already; leave out --arithmetic')
@@ -298,6 +310,8 @@ def train(
             )
         lessons = TeachConfig()
         config = replace(config, batch_size=n_groups_in(batch_size, lessons))
+        if grown:
+            given['start'] = grow(begin, some_photos(training_people(size)[0]), generator=turns)
         teach(shape, config, lessons, out, **given)
         print(f'{out}: a Glow for {size} × {size}, taught its arithmetic')
         return
@@ -314,6 +328,8 @@ def train(
             data = training_set(listed_specs(photos), size, cache, aligned=aligned)
         if team.is_main:
             write_left_out(watch_path(out), data.left_out)
+    if grown:
+        given['start'] = grow(begin, some_photos(data), generator=turns)
     if posed:
         from glownb.training.pairs import PAIR_LESSONS, PairConfig, teach_pairs
 
@@ -348,6 +364,26 @@ def posed_score(
         detector=load_detector(PHOTO_JUDGES.detector),
         finder=EyeFinder(eye_cache()),
     )
+
+# %% ../nbs/98_measures.ipynb #f5d0d4cd
+def posed_evidence(
+    glow,  # Glow, frozen
+    people: str,  # who posed
+):  # list[Evidence]
+    "What their photos say on each claim, with the judges for photos."
+    from glownb.judges.action_units import load_detector
+    from glownb.judges.choice import PHOTO_JUDGES
+    from glownb.judges.identity import load_embedder
+    from glownb.method.claims import posed_claims
+    from glownb.method.posed import read_posed
+    from glownb.photos.align import EyeFinder
+
+    if glow.config.image_size is None:
+        raise InputError('these weights take images of any size; claims need weights with one size')
+    embedder, detector = load_embedder(PHOTO_JUDGES.embedder), load_detector(PHOTO_JUDGES.detector)
+    finder = EyeFinder(eye_cache())
+    read = read_posed(people, glow.config.image_size, finder=finder, detector=detector)
+    return posed_claims(glow, read, embedder=embedder, detector=detector)
 
 # %% ../nbs/98_measures.ipynb #e5e73172
 @measures.command()
@@ -474,13 +510,27 @@ def claims(
         ),
     ] = None,
     weights: Weights = 'faces-64',
+    people: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                'People who posed, whose photos are asked as well: a folder for each with neutral.jpg '
+                'and, for example, smile.jpg, or files such as 001_neutral.jpg and 001_smile.jpg.'
+            )
+        ),
+    ] = None,
+    photo_weights: Annotated[
+        str, typer.Option(help='Name or file of the Glow for these photos.')
+    ] = 'photos-64',
     out: Out = Path('claims'),
 ) -> None:
-    """Put each claim of the paper to the built-in people, and to the paper's own numbers.
+    """Put each claim of the paper to the built-in people, to the paper's own numbers, and to photos.
 
     A few minutes for 64 × 64 on two cores.
 
     Example: glownb claims
+
+    Example: glownb claims --people posed/
 
     Example: glownb claims --published published/ --weights mine.safetensors
     """
@@ -492,7 +542,8 @@ def claims(
         read_published(published)  # before the work, not after
     glow = load_glow(weights).freeze()
     make_folder(out)
-    table = claims(glow, published=published)
+    photos = posed_evidence(load_glow(photo_weights).freeze(), people) if people else ()
+    table = claims(glow, published=published, photos=photos)
     print(claims_text(table))
     if published is not None:
         print(pairs_text(table))

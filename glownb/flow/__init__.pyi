@@ -2,6 +2,10 @@ from .glow import FlowStep as FlowStep
 from .glow import Glow as Glow
 from .glow import GlowConfig as GlowConfig
 from .glow import make_mix as make_mix
+from .growing import coarse_channels as coarse_channels
+from .growing import grow as grow
+from .growing import grown_config as grown_config
+from .growing import haar_matrix as haar_matrix
 from .latents import Latents as Latents
 from .latents import latent_shapes as latent_shapes
 from .layers import ActNorm as ActNorm

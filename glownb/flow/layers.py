@@ -92,10 +92,7 @@ class InvertibleConv1x1(nn.Module):
         super().__init__()
         W = torch.linalg.qr(torch.randn(channels, channels, generator=generator)).Q
         self.lu = lu
-        if lu:
-            self._set_lu(W)
-        else:
-            self.W = nn.Parameter(W)
+        self.set_matrix(W)
 
     def forward(
         self,
@@ -115,7 +112,14 @@ class InvertibleConv1x1(nn.Module):
 
 # %% ../../nbs/10_flow.layers.ipynb #8eb339b9
 @patch
-def _set_lu(self: InvertibleConv1x1, W):
+def set_matrix(
+    self: InvertibleConv1x1,
+    W: Tensor,  # (C, C), invertible
+) -> None:
+    "Make `W` the matrix, as new parameters."
+    if not self.lu:
+        self.W = nn.Parameter(W)
+        return
     P, L, U, sign, log_s = lu_parts(W)
     self.register_buffer('P', P)
     self.register_buffer('sign_s', sign)

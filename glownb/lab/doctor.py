@@ -236,6 +236,7 @@ SHIPPED = (
     'people',
     'weights/faces-64.safetensors',
     'weights/faces-64-untaught.safetensors',
+    'weights/faces-128.safetensors',
     'weights/photos-64.safetensors',
     'weights/faces-id.safetensors',
     'weights/faces-au.safetensors',

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['NEUTRAL', 'READ_AT', 'SHOWS', 'JUDGED', 'posed_photos', 'Look', 'PosedPeople', 'smaller', 'read_posed',
-           'face_ellipse', 'posed_pairs', 'posed_results', 'main_au', 'posed_figures', 'PosedScore', 'score_people']
+           'face_ellipse', 'posed_pairs', 'posed_results', 'main_au', 'posed_figures', 'PosedScore', 'score_people',
+           'judged_transfers']
 
 # %% ../../nbs/66_method.posed.ipynb #8dfdb2af
 import warnings
@@ -22,9 +23,9 @@ import glownb
 from ..core import InputError, as_stored, json_text, make_folder, progress, write_beside
 from ..flow.glow import Glow
 from ..flow.latents import Latents
-from ..judges.action_units import Detector
+from ..judges.action_units import Detector, au_error
 from ..judges.identity import Embedder
-from .alpha import inner_rmse
+from .alpha import found_distances, inner_rmse, judge_faces
 from .score import Figure
 from .transfer import decode_latents, encode_photos, parse_alphas
 from ..photos.align import EyeFinder, align_photo, warn_of_skipped
@@ -355,3 +356,41 @@ def score_people(
         figures[e] = posed_figures(of)
         results.append(of.assign(expression=e))
     return PosedScore(weights, figures, pd.concat(results, ignore_index=True))
+
+# %% ../../nbs/66_method.posed.ipynb #7ad48a59
+def judged_transfers(
+    glow: Glow,  # with an image size; frozen is faster
+    people: PosedPeople,  # at that size, with changes
+    expression: str,  # a key of its looks
+    alphas: Tensor,  # (n,), the first is 0, the neutral photo
+    *,
+    embedder: Embedder,
+    detector: Detector,
+    n_pairs: int = 200,  # at most
+    # n rows for each pair: source, expression, target, alpha, rmse (0–1, to the target's own photo),
+    # au_error and AUs (on the detector's scale), to_source, to_target (to their neutral photos);
+    # and how far each AU is from the source's photo
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    "Transfer an expression between people who posed, and judge it at every α, with progress."
+    look, rows, away = people.looks[expression], [], []
+    neutral = people.neutral[look.who]
+    z, zs = encode_photos(glow, neutral), encode_photos(glow, look.faces)
+    sought, own = detector(look.faces), embedder(neutral)
+    inner = face_ellipse(neutral.shape[-1])[None]
+    for s, t in progress(posed_pairs(look, n_pairs), f'judge {expression}'):
+        moved = _flow_transfers(glow, z, zs, s, t, alphas[1:])
+        faces = torch.cat([neutral[[t]], moved])
+        e, read = judge_faces(faces, embedder, detector)
+        part = dict(
+            source=people.names[look.who[s]],
+            expression=expression,
+            target=people.names[look.who[t]],
+            alpha=[round(a, 6) for a in alphas.tolist()],
+            rmse=inner_rmse(faces, look.faces[[t]], inner).double().numpy(),
+            au_error=au_error(read, sought.iloc[[s]]).to_numpy(),
+            to_source=found_distances(e, own[[s]]),
+            to_target=found_distances(e, own[[t]]),
+        )
+        rows.append(pd.DataFrame(part).assign(**{au: read[au].to_numpy() for au in read}))
+        away.append((read - sought.iloc[s]).abs())
+    return pd.concat(rows, ignore_index=True), pd.concat(away, ignore_index=True)

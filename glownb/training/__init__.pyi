@@ -42,7 +42,9 @@ from .loop import resume as resume
 from .loop import same_shape as same_shape
 from .loop import save_checkpoint as save_checkpoint
 from .loop import seeded as seeded
+from .loop import some_photos as some_photos
 from .loop import split_held_out as split_held_out
+from .loop import spread_out as spread_out
 from .loop import train as train
 from .loop import training_people as training_people
 from .loop import update_average as update_average

@@ -82,6 +82,13 @@ KNOWN = {
             shipped='weights/faces-64.safetensors',
         ),
         KnownWeights(
+            'faces-128',
+            'Rendered faces, 128×128, grown from faces-64 and taught its arithmetic by glownb.',
+            'CC0 1.0',
+            'rendered people of glownb',
+            shipped='weights/faces-128.safetensors',
+        ),
+        KnownWeights(
             'faces-64-untaught',
             'Rendered faces, 64×64: the twin of faces-64, trained for likelihood alone.',
             'CC0 1.0',
