@@ -145,6 +145,8 @@ def is_run(cell) -> bool:
     "Whether a page needs what a cell does: what it exports or imports, but no test that imports."
     if cell.cell_type != 'code' or not (tree := cell.parsed_()):
         return False
+    if cell.directives_.get('eval:', [''])[0].lower() == 'false':
+        return False
     if cell.directives_.keys() & {'export', 'exports', 'exporti', 'exec_doc'}:
         return True
     is_shown = any(n.func.id == 'show_doc' for n in calls_by_name(tree))

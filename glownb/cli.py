@@ -319,7 +319,8 @@ def figures(
         typer.Option(
             help=(
                 'Name, file or address of a Glow. '
-                'By default faces-64 for rendered people, photos-64 for photos.'
+                'By default photos-64 for photos; for rendered people faces-128, '
+                'and faces-64 for the table of all transfers.'
             )
         ),
     ] = None,
@@ -377,7 +378,7 @@ def figures(
 
     Example: glownb figures --source 'people/001_*' --target 'people/004_*' --target 'people/007_*'
     """
-    from glownb.judges.choice import default_judges
+    from glownb.judges.choice import RENDER_GLOW, default_judges
     from glownb.method.transfer import parse_alphas
     from glownb.photos.folders import person_photos
     from glownb.pictures.figures import fit_photos, run_figures
@@ -429,7 +430,9 @@ def figures(
         weights = str(
             fit_photos(photos, out / 'weights', aligned=aligned, cache=eye_cache()).resolve()
         )
-    given['weights'] = chosen_weights(weights, *(theirs or ['@eve']))
+    chosen = chosen_weights(weights, *(theirs or ['@eve']))
+    if weights or chosen != RENDER_GLOW:  # where nobody asks, each figure knows which it takes
+        given['weights'] = chosen
     options = shlex.join(word for word in sys.argv[2:] if word not in (names or ()))
     for path in run_figures(out, given, names=names or (), options=options):
         print(path)

@@ -48,7 +48,7 @@ FittingWeights = Annotated[
     typer.Option(
         help=(
             "Name (see 'glownb weights list'), file or web address of a Glow. "
-            'By default the one that latents are of, faces-64 for rendered people, '
+            'By default the one that latents are of, faces-128 for rendered people, '
             'photos-64 for photos.'
         )
     ),
@@ -119,7 +119,8 @@ def chosen_weights(
     *faces: str,  # photos or files of latents that are used; at least one
 ) -> str:  # for `load_glow`
     "The name of a Glow; says in one line where it is chosen because these are photos, or is not."
-    from glownb.judges.choice import PHOTO_GLOW, RENDER_GLOW, default_weights
+    from glownb.judges.choice import PHOTO_GLOW, default_weights
+    from glownb.weights.names import KNOWN
 
     if weights is not None:
         return weights
@@ -128,7 +129,7 @@ def chosen_weights(
     fits = default_weights(*photos) if photos else ''
     if latents:
         weights = weights_of(latents[0])
-        if (weights, fits) == (RENDER_GLOW, PHOTO_GLOW):
+        if fits == PHOTO_GLOW and weights in KNOWN and weights != PHOTO_GLOW:
             _say_weights(f'{latents[0]} is of {weights}, so that is the Glow, but these are photos')
         return weights
     if fits == PHOTO_GLOW:

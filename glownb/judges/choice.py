@@ -21,7 +21,7 @@ class JudgeNames(NamedTuple):
     detector: str  # for `load_detector`
 
 # %% ../../nbs/57_judges.choice.ipynb #c8455eb0
-RENDER_GLOW, PHOTO_GLOW = 'faces-64', 'photos-64'
+RENDER_GLOW, PHOTO_GLOW = 'faces-128', 'photos-64'
 RENDER_JUDGES = JudgeNames('faces-id', 'faces-au')
 PHOTO_JUDGES = JudgeNames('dlib', 'mediapipe')
 

@@ -276,7 +276,8 @@ class Judge:
 class AutoencoderConfig:
     "The shape of an autoencoder; raises InputError for one that cannot be built."
 
-    image_size: int  # side in pixels, a multiple of 4
+    # side in pixels that it is trained at, a multiple of 4; it takes larger photos, too
+    image_size: int
     n_channels: int = 8  # of the latent, which has a quarter of the side
     widths: tuple[int, ...] = (32, 64, 96)  # channels at the whole size, a half, a quarter
 
@@ -324,11 +325,10 @@ class Autoencoder(nn.Module):
         self,
         x: Tensor,  # (B, 3, S, S) in [0, 1]
     ) -> tuple[Tensor, Tensor]:  # (B, C, S/4, S/4) each: mean, and logarithm of the variance
-        "What is known of the latents of photos; raises InputError for photos of another size."
-        expected = (3, self.config.image_size, self.config.image_size)
-        if tuple(x.shape[1:]) != expected:
+        "What is known of the latents of photos; raises InputError where S is no multiple of 4."
+        if x.dim() != 4 or x.shape[1] != 3 or x.shape[2] % 4 or x.shape[3] % 4:
             raise InputError(
-                f'this autoencoder takes photos (B, {str(expected)[1:]}, got {tuple(x.shape)}'
+                f'an autoencoder takes photos (B, 3, S, S), S a multiple of 4, got {tuple(x.shape)}'
             )
         centred = (x - 0.5).contiguous(memory_format=torch.channels_last)
         return self.down(centred).chunk(2, dim=1)
@@ -337,7 +337,7 @@ class Autoencoder(nn.Module):
         self,
         x: Tensor,  # (B, 3, S, S) in [0, 1]
     ) -> Tensor:  # (B, C, S/4, S/4)
-        "The mean latent of each photo; raises InputError for photos of another size."
+        "The mean latent of each photo; raises InputError where S is no multiple of 4."
         return self.moments(x)[0]
 
     def decode(

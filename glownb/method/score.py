@@ -458,12 +458,12 @@ def autoencoder_figures(
 def load_opponent(
     size: int,  # side in pixels
 ) -> Autoencoder | None:
-    "The autoencoder that ships, where it is there and of this size."
+    "The autoencoder that ships, where it is there and can take photos of this size."
     try:
         net = load_net('faces-ae', 'autoencoder')
     except InputError:
         return None
-    return net if net.config.image_size == size else None
+    return net if size >= net.config.image_size and size % 4 == 0 else None
 
 # %% ../../nbs/62_method.score.ipynb #f575a636
 def taught_figures(

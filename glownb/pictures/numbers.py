@@ -35,7 +35,7 @@ from ..method.transfer import Album, decode_latents, open_album
 from ..people.names import photos_of
 from ..photos.align import EyeFinder
 from ..photos.folders import is_picture
-from ..photos.images import load_images, resize_square, to_uint8, write_image
+from ..photos.images import load_images, to_uint8, write_image
 from ..photos.provenance import Provenance
 from ..weights.names import KNOWN, load_glow
 
@@ -181,18 +181,13 @@ def plain(
 
 # %% ../../nbs/82_pictures.numbers.ipynb #07598582
 def squeeze_photos(
-    x: Tensor,  # (B, 3, S, S) in [0, 1], aligned
+    x: Tensor,  # (B, 3, S, S) in [0, 1], aligned; S a multiple of 4
     source: str | Path = 'faces-ae',  # name or file of an autoencoder
-) -> tuple[Tensor, int]:  # (B, 3, S, S) in [0, 1]; the side that the autoencoder works at
-    """What an autoencoder makes of photos, scaled to its size and back.
-
-    Raises InputError where there is none.
-    """
+) -> Tensor:  # (B, 3, S, S) in [0, 1]
+    "What an autoencoder makes of photos; raises InputError where there is none, or for another S."
     net = load_net(source, 'autoencoder')
-    size = net.config.image_size
     with torch.no_grad():
-        again = net.decode(net.encode(resize_square(x, size))).clamp(0, 1)
-    return resize_square(again, x.shape[-1]), size
+        return net.decode(net.encode(x)).clamp(0, 1)
 
 # %% ../../nbs/82_pictures.numbers.ipynb #09b8c004
 def others_of(
