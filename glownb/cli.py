@@ -251,7 +251,7 @@ def explore(
     from glownb.lab.jupyter import run_explorer, write_explorer
     from glownb.pictures.numbers import figure_glow
 
-    weights = chosen_weights(weights, *(people or ['@eve']))
+    weights = chosen_weights(weights, *(people or ['@eve']), quick=True)
     figure_glow(weights, image_size=size)  # before JupyterLab, not after
     notebook = write_explorer(
         out,

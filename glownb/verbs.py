@@ -48,7 +48,8 @@ FittingWeights = Annotated[
     typer.Option(
         help=(
             "Name (see 'glownb weights list'), file or web address of a Glow. "
-            'By default the one that latents are of, faces-128 for rendered people, '
+            'By default the one that latents are of, faces-128 for rendered people '
+            '(faces-64 in the explorer), '
             'photos-64 for photos.'
         )
     ),
@@ -117,6 +118,7 @@ def weights_of(
 def chosen_weights(
     weights: str | None,  # as somebody asked for; None: what fits the faces
     *faces: str,  # photos or files of latents that are used; at least one
+    quick: bool = False,  # does a picture have to follow a slider?
 ) -> str:  # for `load_glow`
     "The name of a Glow; says in one line where it is chosen because these are photos, or is not."
     from glownb.judges.choice import PHOTO_GLOW, default_weights
@@ -126,7 +128,7 @@ def chosen_weights(
         return weights
     latents = [s for s in faces if s.endswith('.safetensors')]
     photos = [s for s in faces if s not in latents]
-    fits = default_weights(*photos) if photos else ''
+    fits = default_weights(*photos, quick=quick) if photos else ''
     if latents:
         weights = weights_of(latents[0])
         if fits == PHOTO_GLOW and weights in KNOWN and weights != PHOTO_GLOW:

@@ -8,6 +8,7 @@ from .action_units import present_aus as present_aus
 from .choice import JudgeNames as JudgeNames
 from .choice import PHOTO_GLOW as PHOTO_GLOW
 from .choice import PHOTO_JUDGES as PHOTO_JUDGES
+from .choice import QUICK_GLOW as QUICK_GLOW
 from .choice import RENDER_GLOW as RENDER_GLOW
 from .choice import RENDER_JUDGES as RENDER_JUDGES
 from .choice import are_rendered as are_rendered

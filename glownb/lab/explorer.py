@@ -755,7 +755,7 @@ def explore(
     """
     session = load_session(file) if file is not None and Path(file).exists() else None
     if glow is None:
-        glow = default_weights(*(people or ['@eve']))
+        glow = default_weights(*(people or ['@eve']), quick=True)
     studio = Studio(glow, people, **options)
     explorer = Explorer(studio, settings, folder=folder, file=file)
     if session is not None:

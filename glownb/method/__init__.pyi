@@ -5,6 +5,7 @@ from .alpha import PAPER_RANGE as PAPER_RANGE
 from .alpha import SAME as SAME
 from .alpha import Sweep as Sweep
 from .alpha import alpha_star as alpha_star
+from .alpha import by_chance as by_chance
 from .alpha import check_people as check_people
 from .alpha import coordinate_search as coordinate_search
 from .alpha import found_distances as found_distances
@@ -69,7 +70,6 @@ from .claims import PRESENT as PRESENT
 from .claims import SMILE as SMILE
 from .claims import WORST as WORST
 from .claims import best_range as best_range
-from .claims import by_chance as by_chance
 from .claims import claims_text as claims_text
 from .claims import crossing as crossing
 from .claims import darker_skin as darker_skin
@@ -79,11 +79,13 @@ from .claims import good_range as good_range
 from .claims import higher_by_chance as higher_by_chance
 from .claims import mean_faces as mean_faces
 from .claims import measure_cast as measure_cast
+from .claims import measure_posed as measure_posed
 from .claims import nearest_pose as nearest_pose
 from .claims import neutral as neutral
 from .claims import pair_table as pair_table
 from .claims import pairs_text as pairs_text
 from .claims import people_needed as people_needed
+from .claims import posed_claims as posed_claims
 from .claims import published_mean_faces as published_mean_faces
 from .claims import read_published as read_published
 from .claims import reconstruction as reconstruction
@@ -99,6 +101,7 @@ from .posed import PosedScore as PosedScore
 from .posed import READ_AT as READ_AT
 from .posed import SHOWS as SHOWS
 from .posed import face_ellipse as face_ellipse
+from .posed import judged_transfers as judged_transfers
 from .posed import main_au as main_au
 from .posed import posed_figures as posed_figures
 from .posed import posed_pairs as posed_pairs

@@ -24,8 +24,8 @@ from ..core import InputError, json_text, make_folder, progress, write_beside
 from ..flow.glow import Glow
 from ..flow.latents import Latents
 from ..judges.identity import Embedder, load_embedder
+from .alpha import by_chance
 from .arithmetic import manipulate, manipulation_vector
-from .claims import by_chance
 from glownb.method.transfer import (
     came_out,
     decode_latents,

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['CHANCE', 'PRESENT', 'SMILE', 'WORST', 'DARKER_FROM', 'CLAIMS', 'Measured', 'pair_table', 'read_published',
-           'measure_cast', 'Evidence', 'found', 'untestable', 'by_chance', 'people_needed', 'reconstruction',
-           'nearest_pose', 'neutral', 'mean_faces', 'published_mean_faces', 'good_range', 'distances', 'crossing',
-           'best_range', 'worst_aus', 'higher_by_chance', 'study_of_skin', 'darker_skin', 'measure_posed',
-           'posed_claims', 'claims', 'claims_text', 'pairs_text', 'write_claims']
+           'measure_cast', 'Evidence', 'found', 'untestable', 'people_needed', 'reconstruction', 'nearest_pose',
+           'neutral', 'mean_faces', 'published_mean_faces', 'good_range', 'distances', 'crossing', 'best_range',
+           'worst_aus', 'higher_by_chance', 'study_of_skin', 'darker_skin', 'measure_posed', 'posed_claims', 'claims',
+           'claims_text', 'pairs_text', 'write_claims']
 
 # %% ../../nbs/67_method.claims.ipynb #9ab39a40
 import json
@@ -41,6 +41,7 @@ from glownb.method.alpha import (
     PAIR,
     PAPER_RANGE,
     alpha_star,
+    by_chance,
     inner_rmse,
     keeps_identity,
     skill_table,
@@ -264,16 +265,6 @@ def untestable(
 
 # %% ../../nbs/67_method.claims.ipynb #d1f1de1f
 CHANCE = 0.05  # how often a claim may be believed though there is nothing in it
-
-
-def by_chance(
-    hits: int,  # people of whom it is true
-    people: int,  # that were looked at
-    share: float,  # of people of whom it would be true by chance, above 0 and below 1
-) -> float:  # 0 to 1
-    "How probable that many are by chance, or more (binomial)."
-    ways = lambda k: math.comb(people, k) * share**k * (1 - share) ** (people - k)
-    return sum(ways(k) for k in range(hits, people + 1))
 
 # %% ../../nbs/67_method.claims.ipynb #cddb1b61
 def people_needed(

@@ -116,7 +116,7 @@ def fetch(
 
 # %% ../../nbs/70_training.loop.ipynb #9ed63fef
 def spread_out(
-    n_items: int,
+    n_items: int,  # 1 or more
     n: int,  # 2 or more
 ) -> list[int]:  # at most n numbers in 0 … n_items-1
     "Places from the first to the last, equally far apart."
