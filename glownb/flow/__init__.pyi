@@ -41,6 +41,7 @@ from .passes import Piece as Piece
 from .passes import ROWS as ROWS
 from .passes import check_drift as check_drift
 from .passes import frame as frame
+from .passes import fused_product as fused_product
 from .passes import has_fast_passes as has_fast_passes
 from .passes import image_conv as image_conv
 from .passes import kernel_gradients as kernel_gradients
