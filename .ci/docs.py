@@ -249,12 +249,35 @@ def curly_options(path: Path) -> Iterator[str]:
             yield f'{option} becomes a dash; write it as code'
 
 
+def open_imports(path: Path) -> Iterator[str]:
+    "What tests of a room import, where a page shows it before it says anything."
+    for cell in cells(path) if path.name[0].isdigit() else []:
+        source = cell['source']
+        if cell['cell_type'] != 'code' or re.search(
+            r'^#\| *(export|default_exp|hide)', source, re.M
+        ):
+            continue
+        only_imports = all(
+            isinstance(n, ast.Import | ast.ImportFrom) for n in ast.parse(source).body
+        )
+        if only_imports and not source.startswith('#| code-fold: true\n'):
+            yield 'test imports are shown before any content; begin the cell with #| code-fold: true'
+        return  # the first cell of tests alone
+
+
 def misread(root: Path) -> list[str]:
     "What the pages show otherwise than it is meant."
     return [
         f'{page.relative_to(root)}: {line}'
         for page in pages(root)
-        for look in (bare_headings, unsaid_pictures, temporary_paths, widgets, curly_options)
+        for look in (
+            bare_headings,
+            unsaid_pictures,
+            temporary_paths,
+            widgets,
+            curly_options,
+            open_imports,
+        )
         for line in look(page)
     ]
 

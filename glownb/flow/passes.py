@@ -81,7 +81,7 @@ def net_kernels(
 # %% ../../nbs/13_flow.passes.ipynb #0ed7b9f9
 @functools.cache
 def fused_product(
-    dtype: torch.dtype,
+    dtype: torch.dtype,  # of both matrices
 ) -> Callable | None:  # None: oneDNN has none, or not on this processor
     "oneDNN's product of two matrices with a function on top."
     fused, has_bfloat16 = (
