@@ -121,8 +121,7 @@ def chosen_weights(
     quick: bool = False,  # does a picture have to follow a slider?
 ) -> str:  # for `load_glow`
     "The name of a Glow; says in one line where it is chosen because these are photos, or is not."
-    from glownb.judges.choice import PHOTO_GLOW, default_weights
-    from glownb.weights.names import KNOWN
+    from glownb.judges.choice import PHOTO_GLOW, QUICK_GLOW, RENDER_GLOW, default_weights
 
     if weights is not None:
         return weights
@@ -131,7 +130,7 @@ def chosen_weights(
     fits = default_weights(*photos, quick=quick) if photos else ''
     if latents:
         weights = weights_of(latents[0])
-        if fits == PHOTO_GLOW and weights in KNOWN and weights != PHOTO_GLOW:
+        if fits == PHOTO_GLOW and weights in (RENDER_GLOW, QUICK_GLOW):
             _say_weights(f'{latents[0]} is of {weights}, so that is the Glow, but these are photos')
         return weights
     if fits == PHOTO_GLOW:

@@ -34,11 +34,11 @@ def _start_finest(
 ) -> None:
     "Let the new level pass means and details on."
     exchange = torch.eye(12).roll(6, dims=1)
+    # means are in the first half when the last step has run
+    steps[0].mix.set_matrix(W if len(steps) % 2 else W @ exchange)
     undone = torch.cat([torch.ones(6), torch.full((6,), 1 / scaled)])
-    turns = len(steps) % 2  # means are in the first half when the last step has run
-    for k, step in enumerate(steps):
-        again = undone[:, None] * exchange
-        step.mix.set_matrix((W if turns else W @ exchange) if k == 0 else again)
+    for step in steps[1:]:
+        step.mix.set_matrix(undone[:, None] * exchange)
 
 # %% ../../nbs/14_flow.growing.ipynb #e6da4a3d
 def coarse_channels(
@@ -63,12 +63,16 @@ def _start_step(
     step.mix.set_matrix(W)
     _start_net(step.coupling.net, known.coupling.net)
 
+# %% ../../nbs/14_flow.growing.ipynb #b55b8109
+def _start_kernel(W, known, rows: Tensor) -> None:
+    "Let some outputs of a kernel see the first channels, and the edge, as those of the small one."
+    W[rows, : known.shape[1] - 1], W[rows, -1] = known[:, :-1], known[:, -1]
+
 # %% ../../nbs/14_flow.growing.ipynb #b405d4a5
 def _start_net(net, known) -> None:
     "Let a coupling net see and change the first half of its channels, as the small one does."
     net.w1.zero_()
-    for part in (slice(0, known.w1.shape[1] - 1), slice(-1, None)):  # channels, and the edge
-        net.w1[:, part] = known.w1[:, part]
+    _start_kernel(net.w1, known.w1, torch.arange(len(known.w1)))
     net.w2.copy_(known.w2)
     net.norm1.load_state_dict(known.norm1.state_dict())
     net.norm2.load_state_dict(known.norm2.state_dict())
@@ -78,8 +82,7 @@ def _start_net(net, known) -> None:
 def _start_last(conv, known, rows: Tensor | None = None) -> None:
     "Let some outputs of a convolution, the first unless told which, be those of the small one."
     rows = torch.arange(len(known.b)) if rows is None else rows
-    for part in (slice(0, known.W.shape[1] - 1), slice(-1, None)):
-        conv.W[rows, part] = known.W[:, part]
+    _start_kernel(conv.W, known.W, rows)
     conv.b[rows], conv.logs[rows] = known.b, known.logs
 
 # %% ../../nbs/14_flow.growing.ipynb #ae89f04c

@@ -710,9 +710,9 @@ def claims(
             'published_verdict',
         ],
     )
-    for e, of in zip(photos, numbers, strict=bool(photos)):
-        of['photos'] = e.numbers
     if photos:
+        for e, of in zip(photos, numbers, strict=True):
+            of['photos'] = e.numbers
         table['photos'] = [e.says for e in photos]
         table['photos_verdict'] = [e.verdict for e in photos]
     table.attrs = dict(
