@@ -15,6 +15,7 @@ import functools
 import hashlib
 import io
 import math
+import shutil
 import signal
 import sys
 import threading
@@ -679,8 +680,9 @@ def save_checkpoint(
     "Keep the state of a run."
     content = io.BytesIO()  # torch reports a full disk as an error of its own
     torch.save(run.state(), content)
-    with write_beside(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
+    content.seek(0)  # not getbuffer: a view that an error keeps crashes Python 3.12.1 (gh-111049)
+    with write_beside(path) as temporary, temporary.open('wb') as file:
+        shutil.copyfileobj(content, file)
 
 # %% ../../nbs/70_training.loop.ipynb #70f1a203
 def best_path(
