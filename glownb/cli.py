@@ -534,12 +534,12 @@ def import_weights(
 
     Example: glownb weights import graph_unoptimized.pb celeba.safetensors
     """
-    from glownb.core import make_folder
+    from glownb.core import check_folder
     from glownb.weights.names import import_weights
 
     if target.suffix != '.safetensors':
         raise InputError(f'{target}: weights are written to a file that ends in .safetensors')
-    make_folder(target.parent)
+    check_folder(target.parent)
     glow = import_weights(
         source, target, n_bits=bits, image_size=size, permutation=permutation, quantize=quantize
     )

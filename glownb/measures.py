@@ -233,7 +233,7 @@ def train(
     """
     from dataclasses import replace
 
-    from glownb.core import make_folder, n_cores, refuse_inputs
+    from glownb.core import check_folder, n_cores, refuse_inputs
     from glownb.flow.glow import GlowConfig
     from glownb.flow.growing import grow, grown_config
     from glownb.photos.align import EyeFinder
@@ -277,7 +277,7 @@ def train(
         seed=seed,
         precision=precision,
     )
-    make_folder(out.parent)
+    check_folder(out.parent)
     if judge:
         from glownb.training.judges import train_judge
 
@@ -414,12 +414,12 @@ def score(
 
     Example: glownb score photos-64 --people posed/
     """
-    from glownb.core import make_folder
+    from glownb.core import check_folder
     from glownb.method.score import score
     from glownb.weights.names import load_glow
 
     glow = load_glow(weights).freeze()
-    make_folder(out)
+    check_folder(out)
     if people:
         if twin:
             raise InputError('--twin is measured on built-in people; leave out --people')
@@ -454,14 +454,14 @@ def attributes(
 
     Example: glownb attributes taught.safetensors --twin untaught.safetensors
     """
-    from glownb.core import make_folder
+    from glownb.core import check_folder
     from glownb.method.attributes import disentanglement, measure_attributes, side_by_side
     from glownb.weights.names import load_glow
 
     glows = {Path(name).stem: load_glow(name).freeze() for name in (weights, twin) if name}
     if len(glows) < 1 + bool(twin):
         raise InputError(f'{weights} and {twin} have the same name; rename one of the files')
-    make_folder(out)
+    check_folder(out)
     measured = measure_attributes(glows)
     for name in glows:
         print(name)
@@ -488,13 +488,13 @@ def video(
 
     Example: glownb video faces-64 --source @ada --target @cid
     """
-    from glownb.core import make_folder
+    from glownb.core import check_folder
     from glownb.pictures.animation import score_clip, write_score
     from glownb.weights.names import load_glow
 
     glow, stem = load_glow(weights).freeze(), Path(weights).stem
     who = dict(source=source.removeprefix('@').lower(), target=target.removeprefix('@').lower())
-    make_folder(out)
+    check_folder(out)
     got = score_clip(glow, weights, out / f'{stem}-clip.mp4', alpha=alpha, **who)
     print(got.table().to_string(index=False, justify='left'))
     print(out / f'{stem}-clip.mp4')
@@ -534,14 +534,14 @@ def claims(
 
     Example: glownb claims --published published/ --weights mine.safetensors
     """
-    from glownb.core import make_folder
+    from glownb.core import check_folder
     from glownb.method.claims import claims, claims_text, pairs_text, read_published, write_claims
     from glownb.weights.names import load_glow
 
     if published is not None:
         read_published(published)  # before the work, not after
     glow = load_glow(weights).freeze()
-    make_folder(out)
+    check_folder(out)
     photos = posed_evidence(load_glow(photo_weights).freeze(), people) if people else ()
     table = claims(glow, published=published, photos=photos)
     print(claims_text(table))
