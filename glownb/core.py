@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+import traceback
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,18 @@ class InputError(ValueError):
     """What was given cannot be used; the message says what was got, what was expected and what to
     do.
     """
+
+    def _render_traceback_(self) -> list[str]:  # lines that IPython and Jupyter show
+        ours = Path(__file__).parent
+        shown = []
+        for frame in traceback.extract_tb(self.__traceback__):
+            path = Path(frame.filename)
+            if ours in path.parents:
+                break
+            if 'IPython' not in path.parts:
+                of_cell = 'ipykernel' in frame.filename or not path.exists()
+                shown.append(f'{"cell" if of_cell else path}, line {frame.lineno}: {frame.line}')
+        return [*shown, f'{type(self).__name__}: {self}']
 
 # %% ../nbs/00_core.ipynb #8582e907
 def os_error(

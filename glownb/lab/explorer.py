@@ -739,14 +739,14 @@ def _cell() -> str | None:
 def explore(
     # frozen, or the name or file of weights; None: what fits the people
     glow: Glow | str | Path | None = None,
-    # folders, patterns, or built-in people; none: the built-in ones
-    people: Sequence[str | Path] = (),
+    # folders, patterns, or built-in people, one or several; none: the built-in ones
+    people: str | Path | Sequence[str | Path] = (),
     *,
     settings: Settings | None = None,  # to begin with
     folder: str | Path = '.',  # where files are saved
     # session that is gone on with, and kept up to date; need not exist
     file: str | Path | None = None,
-    # of `Studio`: weights, expressions, albums, image_size, aligned, cache, embedder, detector
+    # of `Studio`: weights (loaded where there is no `glow`), expressions, albums, image_size, aligned, cache, embedder, detector
     **options,
 ) -> Explorer:  # shows itself as the last value of a cell
     """Look at transfers: α, people, expressions, and what the judges say.
@@ -754,8 +754,9 @@ def explore(
     Raises InputError where weights, people or a session cannot be used.
     """
     session = load_session(file) if file is not None and Path(file).exists() else None
+    people = [people] if isinstance(people, (str, Path)) else people
     if glow is None:
-        glow = default_weights(*(people or ['@eve']), quick=True)
+        glow = options.pop('weights', None) or default_weights(*(people or ['@eve']), quick=True)
     studio = Studio(glow, people, **options)
     explorer = Explorer(studio, settings, folder=folder, file=file)
     if session is not None:
