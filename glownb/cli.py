@@ -269,14 +269,22 @@ def explore(
 def people_below(
     folder: str,  # with a folder for each person
 ) -> list[str]:  # two or more folders, sorted, at most five
-    "The people in a folder of people."
+    "The people in a folder of people; says which folders are left out."
+    from glownb.photos.folders import kind_of, name_some
+
     below = sorted(p for p in Path(folder).expanduser().glob('*/') if not p.name.startswith('.'))
-    if len(below) < 2:
+    photos = lambda p: (f for f in p.iterdir() if f.is_file() and kind_of(f) == 'picture')
+    people = [p for p in below if next(photos(p), None)]
+    if len(people) < 2:
         raise InputError(
-            f'{folder}: expected a folder for each of at least two people; '
+            f'{folder}: expected a folder for each of at least two people, with photos in it; '
             'or name photos with --source and --target'
         )
-    return [str(p) for p in below[:5]]
+    if empty := [p for p in below if p not in people]:
+        print(f'folders without photos are left out: {name_some(empty)}', file=sys.stderr)
+    if others := people[5:]:
+        print(f'the first five people are taken, without {name_some(others)}', file=sys.stderr)
+    return [str(p) for p in people[:5]]
 
 # %% ../nbs/99_cli.ipynb #c4a8e7d2
 def refuse_people(
