@@ -165,6 +165,16 @@ def train(
             )
         ),
     ] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help=(
+                'With --arithmetic or --pairs: weight λ of the transfers beside bits per dimension. '
+                'By default 0.3, and 0.8 with --pairs; more helps transfers and costs likelihood.'
+            ),
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -258,6 +268,8 @@ def train(
     if start and Path(start).exists():
         refuse_inputs(out, [start])
     begin = load_glow(start) if start else None
+    if weight is not None and not (arithmetic or pairs):
+        raise InputError('--weight is of the transfers that --arithmetic or --pairs teach; add one')
     if grown and not begin:
         raise InputError('--grow makes a Glow larger that is there; name it with --from')
     shape = (
@@ -298,6 +310,7 @@ def train(
         )
     size, unseen, turns = shape.image_size or size, None, seeded(seed, 'grow')
     given = dict(device=device, start=begin, half=half, overwrite=overwrite)
+    of_transfers = {} if weight is None else dict(weight=weight)
     if arithmetic and pairs:
         raise InputError('--pairs teaches arithmetic already; leave out --arithmetic')
     if arithmetic:
@@ -308,7 +321,7 @@ def train(
                 'arithmetic is taught on rendered people, whose true transfers are known; '
                 f'pass @people instead of {" ".join(photos)}'
             )
-        lessons = TeachConfig()
+        lessons = replace(TeachConfig(), **of_transfers)
         config = replace(config, batch_size=n_groups_in(batch_size, lessons))
         if grown:
             given['start'] = grow(begin, some_photos(training_people(size)[0]), generator=turns)
@@ -334,7 +347,8 @@ def train(
         from glownb.training.pairs import PAIR_LESSONS, PairConfig, teach_pairs
 
         config = replace(config, batch_size=max(1, batch_size // 4))
-        teach_pairs(shape, config, PAIR_LESSONS, PairConfig(), data, posed, out, **given)
+        lessons = replace(PAIR_LESSONS, **of_transfers)
+        teach_pairs(shape, config, lessons, PairConfig(), data, posed, out, **given)
         print(f'{out}: a Glow for {size} × {size}, taught by {len(posed.names)} people who posed')
         return
     given |= dict(device=team.device or device, workers=1 if workers is None else workers)
