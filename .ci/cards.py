@@ -2,7 +2,8 @@
 
 `data/weights/NAME.json` is what `glownb score NAME` wrote, and the SHA-256 of the weights that it was measured on. Of it are made the
 table of figures in the card beside it, and every number, in any card or page, that stands before `<!-- NAME: figure -->`; such a number
-keeps its decimal places, and its % where it has one. With `--score FOLDER` a score is taken from there instead of measuring again.
+keeps its decimal places, and its % where it has one. With `--score FOLDER` a score is taken from there instead of measuring again. A
+Glow for photos is measured on people who posed, `--people FOLDERS` as for `glownb score`; its card has no table of figures, and quotes.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def texts(root: Path) -> list[Path]:
 def anew(path: Path, known: dict[str, dict], complain: Callable[[str], None]) -> str:
     "A text with the numbers that were measured."
     text = path.read_text(encoding='utf-8')
-    if path.parent.name == 'weights' and path.stem in known:
+    if path.parent.name == 'weights' and path.stem in known and 'people' not in known[path.stem]:
         if not TABLE.search(text):
             complain('has no table of figures, which begins with | figure |')
         text = TABLE.sub(lambda _: table(known[path.stem]), text)
@@ -96,15 +97,30 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def measure(root: Path, name: str, folder: Path | None, twin: str | None) -> None:
+def of_people(record: dict) -> dict:
+    "A score on people who posed, whose figures stand by expression, as other scores are kept."
+    figures = [
+        dict(name=f'{expression}: {name}', value=value)
+        for expression, of in record['figures'].items()
+        for name, value in of.items()
+    ]
+    return record | dict(people='who posed', figures=figures)
+
+
+def measure(
+    root: Path, name: str, folder: Path | None, twin: str | None, people: str | None
+) -> None:
     "Keep the score of weights, measured now or taken from `folder`."
     with tempfile.TemporaryDirectory() as temporary:
         if folder is None:
             folder = Path(temporary)
             command = [sys.executable, '-c', 'from glownb.cli import main; main()', 'score', name]
-            more = ['--twin', twin] if twin else []
+            more = ['--twin', twin] if twin else ['--people', people] if people else []
             subprocess.run([*command, *more, '--out', folder], cwd=root, check=True)
-        record = json.loads((folder / f'{name}.json').read_text(encoding='utf-8'))
+        file = folder / f'{name}{"-people" * bool(people)}.json'
+        record = json.loads(file.read_text(encoding='utf-8'))
+    if people:
+        record = of_people(record)
     record['sha256'] = sha256(root / 'data' / 'weights' / f'{name}.safetensors')
     text = json.dumps(record, indent=1, ensure_ascii=False) + '\n'
     (root / 'data' / 'weights' / f'{name}.json').write_text(text, encoding='utf-8')
@@ -115,9 +131,10 @@ def main() -> int:
     parser.add_argument('name', nargs='?', help='weights that ship, to be measured')
     parser.add_argument('--score', type=Path, help='folder of a score that was measured already')
     parser.add_argument('--twin', help='as for glownb score')
+    parser.add_argument('--people', help='as for glownb score: people who posed')
     args = parser.parse_args()
     if args.name:
-        measure(ROOT, args.name, args.score, args.twin)
+        measure(ROOT, args.name, args.score, args.twin, args.people)
     known = records(ROOT)
     for path in texts(ROOT):
         new = anew(path, known, lambda line, path=path: print(f'cards: {path.name} {line}'))
