@@ -319,7 +319,7 @@ def figures(
         bool,
         typer.Option(
             '--fit',
-            help='Fit photos-64 to the photos first, which takes some minutes, and keep it.',
+            help='Fit photos-64 to the photos first, for half a minute, and keep it.',
         ),
     ] = False,
     weights: Annotated[

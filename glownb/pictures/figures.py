@@ -400,7 +400,7 @@ def _follow(names, events) -> tuple[dict, dict]:  # name → files, name → err
     return made, failed
 
 # %% ../../nbs/83_pictures.figures.ipynb #0fb316f0
-FIT_TRAINING = TrainConfig(steps=600, batch_size=16, lr=3e-4, warmup=60)
+FIT_TRAINING = TrainConfig(steps=40, batch_size=16, lr=3e-4, warmup=4, ema=0.9, held_out=0.0)
 
 # %% ../../nbs/83_pictures.figures.ipynb #6c5c3ab9
 def fit_photos(
