@@ -311,7 +311,7 @@ def figures(
         typer.Option(
             help=(
                 'A folder of people, a folder each: the first is the source, the others are targets, '
-                'unless --source and --target say otherwise. With --fit, photos of anybody.'
+                'unless --source and --target say otherwise; with these and --fit, photos of anybody.'
             )
         ),
     ] = None,
@@ -391,7 +391,7 @@ def figures(
     from glownb.photos.folders import person_photos
     from glownb.pictures.figures import fit_photos, run_figures
 
-    if photos and not (source or target or fit):
+    if photos and not (source or target):
         source, *target = people_below(photos)
     theirs = [s for s in (source, *(target or [])) if s]
     if fit and not photos or bool(source) != bool(target) and not theirs[0].startswith('@'):
