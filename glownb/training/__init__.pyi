@@ -48,14 +48,17 @@ from .loop import spread_out as spread_out
 from .loop import train as train
 from .loop import training_people as training_people
 from .loop import update_average as update_average
+from .pairs import BEND as BEND
 from .pairs import PAIR_LESSONS as PAIR_LESSONS
 from .pairs import PairBatch as PairBatch
 from .pairs import PairConfig as PairConfig
 from .pairs import PairData as PairData
 from .pairs import PairRun as PairRun
+from .pairs import bends as bends
 from .pairs import jittered as jittered
 from .pairs import pair_lesson as pair_lesson
 from .pairs import teach_pairs as teach_pairs
+from .pairs import toned as toned
 from .processes import Team as Team
 from .processes import is_launched as is_launched
 from .processes import join_team as join_team
