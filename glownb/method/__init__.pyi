@@ -109,7 +109,6 @@ from .posed import posed_photos as posed_photos
 from .posed import posed_results as posed_results
 from .posed import read_posed as read_posed
 from .posed import score_people as score_people
-from .posed import smaller as smaller
 from .score import Cast as Cast
 from .score import Figure as Figure
 from .score import ON_PHOTOS as ON_PHOTOS
