@@ -111,15 +111,16 @@ def large(dtype=None, *, frozen: bool = True):
 
 
 def trainer(name: str, config: GlowConfig, x: torch.Tensor):
-    "One training step of `x` as this package, its textbook twin or a peer takes it."
+    "One training step of `x` as this package (`flat`: in flat memory), its textbook twin or a peer takes it."
     if name in PEERS:
         peer = PEERS[name](peers[name], config)
         with torch.no_grad():
             peer.loss(x)  # sets its ActNorms
         return lambda: peer.step(x)
-    run = GlowRun(config, TrainConfig(precision='float32') if name != 'glownb' else TrainConfig())
+    how = dict(glownb={}, flat=dict(keep=0.0), textbook=dict(precision='float32'))[name]
+    run = GlowRun(config, TrainConfig(**how))
     run.start(x)
-    if name == 'glownb':
+    if name != 'textbook':
         return lambda: run.update(x)
     model, draw = textbook(run.model), torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters())
@@ -251,9 +252,13 @@ def training() -> None:
 
 
 def depth() -> None:
-    "Memory of training at depth 32 and at depth 2."
-    deep, flat = in_turn(*(Apart('glownb', replace(SMALL, depth=d), 32) for d in (32, 2)), n=1)
-    row('training at 64×64, depth 32: peak memory', deep['peak'], flat['peak'], 'GB', 'depth 2')
+    "Memory of training at depth 32 and at depth 2, where nothing is kept, and what that costs."
+    shapes = [('flat', 32), ('flat', 2), ('glownb', 32)]
+    took = in_turn(*(Apart(name, replace(SMALL, depth=d), 32) for name, d in shapes), n=3)
+    deep, low, kept = took
+    what = 'training at 64×64, depth 32, --keep 0'
+    row(f'{what}: peak memory', deep['peak'], low['peak'], 'GB', 'depth 2')
+    row(what, deep['seconds'], kept['seconds'], 's/step', '--keep 1')
 
 
 def openai() -> None:

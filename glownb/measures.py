@@ -119,6 +119,15 @@ def train(
             )
         ),
     ] = 'auto',
+    keep: Annotated[
+        float,
+        typer.Option(
+            help=(
+                'GB of memory for hidden layers that are kept for the gradient, on a CPU. '
+                '0: none, so that memory does not grow with depth; takes longer.'
+            )
+        ),
+    ] = 1.0,
     half: Annotated[
         bool,
         typer.Option(
@@ -288,6 +297,7 @@ def train(
         clip=clip,
         seed=seed,
         precision=precision,
+        keep=keep,
     )
     check_folder(out.parent)
     if judge:

@@ -33,12 +33,14 @@ from .passes import AffinePass as AffinePass
 from .passes import DRIFT as DRIFT
 from .passes import ForwardLevel as ForwardLevel
 from .passes import Gradients as Gradients
+from .passes import Hidden as Hidden
 from .passes import InverseLevel as InverseLevel
 from .passes import LevelWeights as LevelWeights
 from .passes import NetKernels as NetKernels
 from .passes import Passes as Passes
 from .passes import Piece as Piece
 from .passes import ROWS as ROWS
+from .passes import Room as Room
 from .passes import check_drift as check_drift
 from .passes import frame as frame
 from .passes import fused_product as fused_product

@@ -15,6 +15,7 @@ from .judges import judge_run as judge_run
 from .judges import remember_faces as remember_faces
 from .judges import train_judge as train_judge
 from .loop import GlowRun as GlowRun
+from .loop import PRECISIONS as PRECISIONS
 from .loop import Run as Run
 from .loop import StepBatches as StepBatches
 from .loop import Stopping as Stopping

@@ -479,7 +479,7 @@ class TeachRun(GlowRun):
         "One step; raises TrainingError where the loss or its gradient is not finite."
         x = torch.cat([l.pictures for l in lessons] + ([] if photos is None else [photos]))
         noise = self.model.draw_noise(x, torch.Generator().manual_seed(int(rng.integers(2**31))))
-        passes = Passes(self.model, x.shape[2:])
+        passes = Passes(self.model, x.shape[2:], self.config.keep)
         latents, logdet = passes.encode(self.model.centre(x.to(self.device), noise.to(self.device)))
         bpd = self.model.bpd_of(latents, logdet).mean()
         told = dict(bpd=bpd.item())
